@@ -1,0 +1,147 @@
+// One size of index instead of two halves the kernels to compile; 64 bits serve any column.
+#define THRUST_FORCE_64_BIT_OFFSET_TYPE
+
+#include <thrust/system/cuda/execution_policy.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "cuda/device_columns.cuh"
+#include "host/risk/column_ops.hpp"
+
+namespace headroom::cuda {
+
+namespace {
+
+auto policy_with(Scratch& scratch) { return thrust::cuda::par(scratch); }
+
+struct ValueAt {
+  const std::int32_t* sorted;
+  HEADROOM_HD std::int32_t operator()(std::uint64_t rank) const { return sorted[rank]; }
+};
+
+}  // namespace
+
+char* Scratch::allocate(std::ptrdiff_t bytes) {
+  const auto wanted = static_cast<std::size_t>(bytes);
+  for (Piece& piece : pieces_) {
+    if (piece.taken || piece.memory.size() < wanted) continue;
+    piece.taken = true;
+    return piece.memory.data();
+  }
+  std::erase_if(pieces_, [](const Piece& piece) { return !piece.taken; });  // too small ones go first
+  pieces_.push_back({DeviceBuffer<char>(std::max<std::size_t>(wanted, 1), "a reduction"), true});
+  return pieces_.back().memory.data();
+}
+
+void Scratch::deallocate(char* memory, std::size_t) noexcept {
+  for (Piece& piece : pieces_) {
+    if (piece.memory.data() == memory) piece.taken = false;
+  }
+}
+
+DeviceColumns::DeviceColumns(std::int32_t columns, std::uint64_t paths)
+    : columns_(columns),
+      paths_(paths),
+      values_(static_cast<std::uint64_t>(columns) * paths, "the kept columns") {}
+
+const std::int32_t* DeviceColumns::data(std::int32_t column) const {
+  if (column == columns_ && minimum_.data() != nullptr) return minimum_.data();
+  if (column < 0 || column >= columns_) throw std::out_of_range("DeviceColumns: no such column");
+  return values_.data() + static_cast<std::uint64_t>(column) * paths_;
+}
+
+const std::int32_t* DeviceColumns::sorted(std::int32_t column) {
+  const std::int32_t* const values = data(column);
+  if (sorted_column_ != column) {
+    sorted_column_ = -1;
+    if (sorted_.size() == 0) sorted_ = DeviceBuffer<std::int32_t>(paths_, "a sorted column");
+    column_ops::sort_into(policy_with(scratch_), values, paths_, sorted_.data());
+    sorted_column_ = column;
+  }
+  return sorted_.data();
+}
+
+std::vector<std::int32_t> DeviceColumns::order_statistics(std::int32_t column,
+                                                          std::span<const std::uint64_t> ranks) {
+  if (paths_ == 0) throw std::out_of_range("DeviceColumns: no paths");
+  const std::int32_t* const values = sorted(column);
+  std::vector<std::uint64_t> inside;
+  inside.reserve(ranks.size());
+  for (const std::uint64_t rank : ranks) inside.push_back(std::min(rank, paths_ - 1));
+  const DeviceBuffer<std::uint64_t> at(inside, "ranks");
+  const DeviceBuffer<std::int32_t> out(inside.size(), "order statistics");
+  thrust::transform(policy_with(scratch_), at.data(), at.data() + at.size(), out.data(), ValueAt{values});
+  std::vector<std::int32_t> found(inside.size());
+  out.copy_to(found);
+  return found;
+}
+
+std::int64_t DeviceColumns::sum(std::int32_t column) {
+  return column_ops::sum(policy_with(scratch_), data(column), paths_);
+}
+
+Int128 DeviceColumns::sum_of_squares(std::int32_t column) {
+  return column_ops::sum_of_squares(policy_with(scratch_), data(column), paths_);
+}
+
+std::int64_t DeviceColumns::sum_of_smallest(std::int32_t column, std::uint64_t count) {
+  return column_ops::sum(policy_with(scratch_), sorted(column), std::min(count, paths_));
+}
+
+Int128 DeviceColumns::sum_of_squares_of_smallest(std::int32_t column, std::uint64_t count) {
+  return column_ops::sum_of_squares(policy_with(scratch_), sorted(column), std::min(count, paths_));
+}
+
+std::uint64_t DeviceColumns::count_at_most(std::int32_t column, std::int32_t x) {
+  return column_ops::count_at_most(policy_with(scratch_), data(column), paths_, x);
+}
+
+std::uint64_t DeviceColumns::count_both_at_most(std::int32_t column_a, std::int32_t xa, std::int32_t column_b,
+                                                std::int32_t xb) {
+  return column_ops::count_both_at_most(policy_with(scratch_), {data(column_a), xa, data(column_b), xb}, paths_);
+}
+
+std::int64_t DeviceColumns::sum_where(std::int32_t column, std::int32_t flag, std::int32_t x) {
+  return column_ops::sum_where(policy_with(scratch_), {data(column), data(flag), x}, paths_);
+}
+
+Int128 DeviceColumns::sum_of_squares_where(std::int32_t column, std::int32_t flag, std::int32_t x) {
+  return column_ops::sum_of_squares_where(policy_with(scratch_), {data(column), data(flag), x}, paths_);
+}
+
+std::vector<std::uint64_t> DeviceColumns::counts(std::int32_t column, std::int32_t size) {
+  const auto cells = static_cast<std::size_t>(size);
+  const std::int32_t* const values = sorted(column);
+  const DeviceBuffer<std::uint64_t> out(cells + 1, "counts");
+  column_ops::cumulative_counts(policy_with(scratch_), values, paths_, size, out.data());
+  std::vector<std::uint64_t> found(cells + 1);
+  out.copy_to(found);
+  for (std::size_t i = 0; i < cells; ++i) found[i] = found[i + 1] - found[i];
+  found.pop_back();
+  return found;
+}
+
+ColumnStore::NotZero DeviceColumns::not_zero(std::int32_t column) {
+  return column_ops::not_zero(policy_with(scratch_), data(column), paths_);
+}
+
+std::int32_t DeviceColumns::minimum_of(std::int32_t first, std::int32_t count) {
+  if (count < 1 || first < 0 || first + count > columns_) {
+    throw std::out_of_range("DeviceColumns: no such columns");
+  }
+  if (minimum_.size() == 0) minimum_ = DeviceBuffer<std::int32_t>(paths_, "the least of several columns");
+  if (sorted_column_ == columns_) sorted_column_ = -1;
+  column_ops::minimum_of(policy_with(scratch_), data(first), count, paths_, minimum_.data());
+  return columns_;
+}
+
+void DeviceColumns::read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) {
+  if (first > paths_ || out.size() > paths_ - first) throw std::out_of_range("DeviceColumns: no such paths");
+  const std::int32_t* const values = data(column);
+  if (out.empty()) return;
+  HEADROOM_CUDA(cudaMemcpy(out.data(), values + first, out.size_bytes(), cudaMemcpyDeviceToHost));
+}
+
+}  // namespace headroom::cuda

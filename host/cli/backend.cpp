@@ -1,0 +1,50 @@
+#include "host/cli/backend.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "host/cli/cli.hpp"
+#include "host/cli/memory.hpp"
+#include "host/cpu/cpu.hpp"
+#include "host/risk/host_columns.hpp"
+
+namespace headroom::cli {
+
+Chosen choose_backend(const std::string& wanted, const std::string& isa) {
+  if (isa != "auto") {
+    const std::vector<std::string> here = cpu_isas();
+    if (std::find(here.begin(), here.end(), isa) == here.end()) {
+      throw BackendError(
+          fmt::format("this processor cannot run --isa {}; it has {}", isa, fmt::join(here, ", ")));
+    }
+  }
+  if (wanted == "cpu") return {make_cpu_backend(), ""};
+  const CudaProbe cuda = probe_cuda();
+  if (wanted == "cuda") {
+    if (!cuda.usable) {
+      throw BackendError(
+          fmt::format("--backend cuda cannot be had: {}; --backend cpu gives the same bits", cuda.text));
+    }
+    return {make_cuda_backend(), ""};
+  }
+  if (cuda.usable) return {make_cuda_backend(), "taken because a card answers"};
+  return {make_cpu_backend(), fmt::format("taken because cuda cannot be had ({})", cuda.text)};
+}
+
+void check_memory(const Scenario& scenario, std::uint64_t paths, int threads) {
+  const auto available = available_memory();
+  if (!available) return;
+  const ColumnLayout layout = column_layout(scenario);
+  const std::uint64_t needed = host_columns_bytes(layout, paths, threads);
+  if (needed <= *available) return;
+  const std::uint64_t fitting = *available / host_columns_bytes(layout, 1, threads);
+  throw UsageError(fmt::format(
+      "{} paths need {:.1f} GB for their kept columns and {:.1f} GB is free (a path keeps {} figures of 4 "
+      "bytes, and sorting takes more); run at most --paths {}, or in parts with --first-path",
+      paths, static_cast<double>(needed) / 1e9, static_cast<double>(*available) / 1e9, layout.count(),
+      fitting));
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,30 @@
+// Which backend a run takes, and whether it fits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "host/engine.hpp"
+
+namespace headroom::cli {
+
+// The backend asked for is not there, or cannot do what was asked.
+struct BackendError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Chosen {
+  std::unique_ptr<Backend> backend;
+  std::string reason;  // why this one; empty where it was asked for
+};
+
+// `wanted`: auto, cpu, cuda. `isa`: auto or what the processor must have. Throws BackendError.
+Chosen choose_backend(const std::string& wanted, const std::string& isa);
+
+// Throws UsageError with what would fit if the kept columns of so many paths do not fit into this machine's
+// memory.
+void check_memory(const Scenario& scenario, std::uint64_t paths, int threads);
+
+}  // namespace headroom::cli

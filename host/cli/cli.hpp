@@ -1,0 +1,42 @@
+// The command line: parse, call, print. Nothing is computed here.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "host/config/reader.hpp"
+
+namespace headroom::cli {
+
+// What the shell is told.
+enum ExitCode : int {
+  kOk = 0,
+  kBadInput = 2,        // a wrong command line or config; nothing was run
+  kIdentityFailed = 3,  // the run's books do not balance on some path; the result was printed all the same
+  kBackendFailed = 4,   // the backend asked for is not there, or failed
+  kCannotWrite = 5,     // the result was printed, but its files could not be written
+  kInterrupted = 130,   // Ctrl-C; nothing was written
+};
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 2 wrong command line or config, 3 a model identity is violated (the result is\n"
+    "printed), 4 backend unavailable or failed, 5 output files cannot be written, 130 interrupted.\n";
+
+using Arguments = std::vector<std::string>;
+
+// The whole program: `arguments` without the program's name. Returns an ExitCode.
+int run_program(const Arguments& arguments);
+
+// The commands, with the arguments after their name.
+int run_command(const Arguments& arguments);
+int plan_command(const Arguments& arguments);
+int check_command(const Arguments& arguments);
+int info_command(const Arguments& arguments);
+
+// A wrong command line: problem and remedy, for the terminal.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace headroom::cli

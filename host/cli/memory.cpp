@@ -1,0 +1,58 @@
+#include "host/cli/memory.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace headroom::cli {
+
+namespace {
+
+std::optional<std::uint64_t> number_in(const char* file) {
+  std::ifstream in(file);
+  std::uint64_t value = 0;
+  if (in >> value) return value;  // "max" is no number
+  return {};
+}
+
+// What the group holds in its page cache is given back when it is needed.
+std::uint64_t reclaimable(const char* file) {
+  std::ifstream in(file);
+  std::string key;
+  std::uint64_t value = 0;
+  while (in >> key >> value) {
+    if (key == "inactive_file" || key == "total_inactive_file") return value;
+  }
+  return 0;
+}
+
+std::optional<std::uint64_t> left_in_group(const char* limit, const char* used, const char* stat) {
+  const auto most = number_in(limit);
+  const auto now = number_in(used);
+  if (!most || !now) return {};
+  const std::uint64_t taken = *now - std::min(*now, reclaimable(stat));
+  return *most - std::min(*most, taken);
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> available_memory() {
+  std::optional<std::uint64_t> least;
+  const auto consider = [&least](std::optional<std::uint64_t> bytes) {
+    if (bytes && (!least || *bytes < *least)) least = bytes;
+  };
+  std::ifstream in("/proc/meminfo");
+  std::string key;
+  while (in >> key) {
+    std::uint64_t kib = 0;
+    if (key == "MemAvailable:" && in >> kib) consider(kib * 1024);
+    in.ignore(256, '\n');
+  }
+  consider(left_in_group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current",
+                         "/sys/fs/cgroup/memory.stat"));
+  consider(left_in_group("/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                         "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat"));
+  return least;
+}
+
+}  // namespace headroom::cli

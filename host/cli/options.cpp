@@ -1,0 +1,176 @@
+#include "host/cli/options.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+#include "host/config/problems.hpp"
+
+namespace headroom::cli {
+
+namespace {
+
+std::string usage_text(const Usage& usage) {
+  std::ostringstream text;
+  text << "Usage: headroom " << usage.command << (usage.argument.empty() ? "" : " " + usage.argument)
+       << " [options]\n\n"
+       << usage.about << "\n"
+       << usage.options << "\n";
+  if (!usage.examples.empty()) text << "Examples:\n" << usage.examples << "\n";
+  text << kExitCodes;
+  return text.str();
+}
+
+std::string see_help(const Usage& usage) { return fmt::format("see headroom {} --help", usage.command); }
+
+[[noreturn]] void unknown_option(const Usage& usage, std::string name) {
+  std::vector<std::string> names;
+  for (const auto& option : usage.options.options()) {
+    if (!option->long_name().empty()) names.push_back("--" + option->long_name());
+  }
+  name = name.substr(0, name.find('='));
+  const auto nearest = config::nearest(name, names);
+  throw UsageError(fmt::format("headroom {} has no option '{}'; {}", usage.command, name,
+                               nearest ? fmt::format("did you mean {}?", *nearest) : see_help(usage)));
+}
+
+void check_config_argument(const Usage& usage, const po::variables_map& options) {
+  if (usage.argument.empty()) return;
+  if (options.count("config") == 0) {
+    throw UsageError(fmt::format("headroom {} needs a config file, such as configs/demo.toml; {}",
+                                 usage.command, see_help(usage)));
+  }
+  const auto files = options["config"].as<std::vector<std::string>>();
+  if (files.size() > 1) {
+    throw UsageError(
+        fmt::format("headroom {} takes one config file, and '{}' is one too many; to lay a file over "
+                    "another, use --overlay",
+                    usage.command, files[1]));
+  }
+}
+
+}  // namespace
+
+void add_config_options(Usage& usage) {
+  auto add = usage.options.add_options();
+  add("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
+      "replace one value of the config, as in --set site.vineland-1.gpus=50000; may be repeated");
+  add("overlay", po::value<std::vector<std::string>>()->value_name("FILE"),
+      "lay another TOML file over the config, a stress scenario for instance; may be repeated, a later one "
+      "wins");
+  add("months", po::value<std::string>()->value_name("T"),
+      "horizon in months, 1 to 240, instead of the config's");
+}
+
+std::optional<po::variables_map> parse(const Usage& usage, const Arguments& arguments) {
+  po::options_description all;
+  all.add(usage.options);
+  all.add_options()("help,h", "print this help")("config", po::value<std::vector<std::string>>());
+  po::positional_options_description positional;
+  if (!usage.argument.empty()) positional.add("config", -1);
+  po::variables_map found;
+  try {
+    // No guessing: an abbreviation that works today would change its meaning with the next option.
+    const int style = po::command_line_style::unix_style ^ po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(style).run(), found);
+    po::notify(found);
+  } catch (const po::unknown_option& error) {
+    unknown_option(usage, error.get_option_name());
+  } catch (const po::too_many_positional_options_error&) {
+    throw UsageError(fmt::format("headroom {} takes no file; {}", usage.command, see_help(usage)));
+  } catch (const po::multiple_occurrences& error) {
+    throw UsageError(fmt::format("{} is given more than once; keep one", error.get_option_name()));
+  } catch (const po::error& error) {
+    throw UsageError(fmt::format("{}; {}", error.what(), see_help(usage)));
+  }
+  if (found.count("help") != 0) {
+    std::cout << usage_text(usage);
+    return {};
+  }
+  check_config_argument(usage, found);
+  return found;
+}
+
+namespace {
+
+template <class Integer>
+std::optional<Integer> whole_number(std::string_view text) {
+  Integer value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return value;
+}
+
+}  // namespace
+
+Company load(const po::variables_map& options) {
+  config::Sources sources;
+  sources.file = options["config"].as<std::vector<std::string>>().front();
+  const auto list = [&options](const char* name) {
+    return options.count(name) == 0 ? std::vector<std::string>{} : options[name].as<std::vector<std::string>>();
+  };
+  sources.overlays = list("overlay");
+  sources.sets = list("set");
+  if (options.count("months") == 0) return load_company(sources);
+  return load_company(sources, parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths));
+}
+
+std::uint64_t parse_paths(std::string_view text) {
+  const auto fail = [text] {
+    return UsageError(
+        fmt::format("--paths '{}' is not a whole number of at least 1 and below 2^33; "
+                    "as in --paths 1000000, 1e6, 1M or 250k",
+                    text));
+  };
+  std::string digits;
+  for (const char c : text) {
+    if (c != '_') digits += c;
+  }
+  double factor = 1;
+  if (!digits.empty()) {
+    switch (digits.back()) {
+      case 'k':
+      case 'K':
+        factor = 1e3;
+        break;
+      case 'M':
+        factor = 1e6;
+        break;
+      case 'G':
+        factor = 1e9;
+        break;
+      default:
+        break;
+    }
+    if (factor > 1) digits.pop_back();
+  }
+  const auto number = whole_number<double>(digits);
+  if (!number) throw fail();
+  const double paths = *number * factor;
+  constexpr double kMost = 8589934591.0;
+  if (!(paths >= 1 && paths <= kMost) || paths != std::floor(paths)) throw fail();
+  return static_cast<std::uint64_t>(paths);
+}
+
+std::uint64_t parse_seed(std::string_view option, std::string_view text) {
+  const auto value = whole_number<std::uint64_t>(text);
+  if (!value) {
+    throw UsageError(
+        fmt::format("--{} '{}' is not a whole number from 0 to 2^64 - 1; as in --{} 1", option, text, option));
+  }
+  return *value;
+}
+
+int parse_count(std::string_view option, std::string_view text, int least, int most) {
+  const auto value = whole_number<int>(text);
+  if (!value || *value < least || *value > most) {
+    throw UsageError(fmt::format("--{} '{}' is not a whole number from {} to {}", option, text, least, most));
+  }
+  return *value;
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,42 @@
+// Reading options, and what several commands share.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "host/cli/cli.hpp"
+#include "host/config/company.hpp"
+
+namespace headroom::cli {
+
+namespace po = boost::program_options;
+
+// A command's usage line, its options, and an example.
+struct Usage {
+  std::string command;   // run
+  std::string argument;  // CONFIG, or nothing
+  std::string about;     // printed under the usage line
+  std::string examples;  // printed last
+  po::options_description options{"Options", 100};
+};
+
+// The options of every command that reads a config.
+void add_config_options(Usage& usage);
+
+// Parses; prints the help and returns nothing where --help was asked for. Throws UsageError, with the nearest
+// option for a misspelt one.
+std::optional<po::variables_map> parse(const Usage& usage, const Arguments& arguments);
+
+// The company that the parsed config options ask for. Throws config::ConfigError.
+Company load(const po::variables_map& options);
+
+// 1000000, 1e6, 1M, 250k, 1_000_000: a whole number from 1 to 2^33 - 1. Throws UsageError.
+std::uint64_t parse_paths(std::string_view text);
+// A whole number up to 2^64 - 1; between two bounds. `option` is named in the error.
+std::uint64_t parse_seed(std::string_view option, std::string_view text);
+int parse_count(std::string_view option, std::string_view text, int least, int most);
+
+}  // namespace headroom::cli

@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+
+#include "host/cli/options.hpp"
+#include "host/cpu/cpu.hpp"
+#include "host/report/report.hpp"
+#include "host/risk/plan_table.hpp"
+
+namespace headroom::cli {
+
+namespace {
+
+Usage plan_usage() {
+  Usage usage;
+  usage.command = "plan";
+  usage.argument = "CONFIG";
+  usage.about =
+      "Prints the deterministic plan of CONFIG by quarter and calendar year, as a lender would see it: "
+      "revenue,\n"
+      "EBITDA, interest, capex, free cash flow, debt, cash, annualised run-rate, backlog and each covenant's\n"
+      "headroom, next to what the company itself said. Every shock is at zero and every delay at its median.\n";
+  add_config_options(usage);
+  usage.examples =
+      "  headroom plan configs/coreweave-1q26.toml\n"
+      "  headroom plan configs/nebius-1q26.toml --months 24\n";
+  return usage;
+}
+
+}  // namespace
+
+int plan_command(const Arguments& arguments) {
+  const auto options = parse(plan_usage(), arguments);
+  if (!options) return kOk;
+  Company company = load(*options);
+  make_plan(company.data);
+  const Scenario scenario = company.data.view();
+  const PlanTable table = plan_table(company, scenario, plan_trace(scenario));
+  fmt::print("{}",
+             report::plan_text(company, scenario, table, check_guidance(company, scenario, table, nullptr)));
+  return kOk;
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <new>
+
+#include "headroom_build.hpp"
+#include "host/cli/cli.hpp"
+#include "host/config/problems.hpp"
+#include "host/report/files.hpp"
+
+namespace headroom::cli {
+
+namespace {
+
+struct Command {
+  const char* name;
+  int (*call)(const Arguments&);
+  const char* about;
+};
+constexpr std::array<Command, 4> kCommands = {
+    {{"run", run_command, "run the paths: distributions of free cash flow and of covenant breach"},
+     {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
+     {"check", check_command, "everything wrong with a config at once, and what was read from it"},
+     {"info", info_command, "version, build, backends, card, instruction sets"}}};
+
+void print_help() {
+  fmt::print(
+      "headroom: a Monte Carlo risk engine for companies that rent out GPUs. A config of the company goes in;\n"
+      "distributions of free cash flow and probabilities of covenant breach come out, on a GPU where there is\n"
+      "one and on the CPU where there is none, with the same bits.\n\n"
+      "Usage: headroom COMMAND [CONFIG] [options]\n\n");
+  for (const Command& command : kCommands) fmt::print("  {:<6} {}\n", command.name, command.about);
+  fmt::print(
+      "\nheadroom COMMAND --help tells a command's options; headroom --version the version.\n\n"
+      "Examples:\n"
+      "  headroom check configs/demo.toml\n"
+      "  headroom plan configs/coreweave-1q26.toml\n"
+      "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n\n{}",
+      kExitCodes);
+}
+
+int unknown_command(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  const auto nearest = config::nearest(name, names);
+  throw UsageError(
+      fmt::format("there is no command '{}'; {}", name,
+                  nearest ? fmt::format("did you mean headroom {}?", *nearest) : "see headroom --help"));
+}
+
+int dispatch(const Arguments& arguments) {
+  if (arguments.empty()) {
+    print_help();
+    return kBadInput;
+  }
+  const std::string& name = arguments.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_help();
+    return kOk;
+  }
+  if (name == "--version") {
+    fmt::print("headroom {} ({})\n", build::version, build::commit);
+    return kOk;
+  }
+  for (const Command& command : kCommands) {
+    if (name == command.name) return command.call({arguments.begin() + 1, arguments.end()});
+  }
+  return unknown_command(name);
+}
+
+}  // namespace
+
+int run_program(const Arguments& arguments) {
+  int code = kOk;
+  try {
+    code = dispatch(arguments);
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "headroom: {}\n", error.what());
+    return kBadInput;
+  } catch (const config::ConfigError& error) {
+    std::string text = error.what();
+    if (text.empty() || text.back() != '\n') text += '\n';
+    const std::size_t count = error.problems().size();
+    fmt::print(stderr, "{}headroom: {} problem{} in the config; nothing was run\n", text, count,
+               count == 1 ? "" : "s");
+    return kBadInput;
+  } catch (const report::OutputError& error) {
+    fmt::print(stderr, "headroom: {}\n", error.what());
+    return kCannotWrite;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "headroom: out of memory; run fewer paths (--paths)\n");
+    return kBackendFailed;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "headroom: {}\n", error.what());
+    return kBackendFailed;
+  }
+  // A full disk or a closed pipe behind standard output is a result that nobody saw.
+  if (std::fflush(stdout) != 0 && code == kOk) {
+    fmt::print(stderr, "headroom: cannot write to standard output\n");
+    return kCannotWrite;
+  }
+  return code;
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <limits>
+
+#include "headroom_build.hpp"
+#include "host/cli/backend.hpp"
+#include "host/cli/options.hpp"
+#include "host/cli/progress.hpp"
+#include "host/config/problems.hpp"
+#include "host/cpu/cpu.hpp"
+#include "host/engine.hpp"
+#include "host/report/files.hpp"
+#include "host/report/report.hpp"
+#include "host/risk/analysis.hpp"
+#include "host/risk/plan_table.hpp"
+
+namespace headroom::cli {
+
+namespace {
+
+std::atomic<bool> stop_asked = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// Ctrl-C ends the run between two blocks of paths; a second one ends the program at once.
+class StopOnInterrupt {
+ public:
+  StopOnInterrupt() {
+    stop_asked = false;
+    std::signal(SIGINT, [](int) {
+      stop_asked = true;
+      std::signal(SIGINT, SIG_DFL);
+    });
+  }
+  ~StopOnInterrupt() { std::signal(SIGINT, SIG_DFL); }
+  StopOnInterrupt(const StopOnInterrupt&) = delete;
+  StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
+};
+
+Usage run_usage() {
+  Usage usage;
+  usage.command = "run";
+  usage.argument = "CONFIG";
+  usage.about =
+      "Rolls the company of CONFIG forward along many random paths and prints distributions of free cash "
+      "flow,\n"
+      "probabilities of covenant breach and of running out of liquidity. The result depends on config, seed "
+      "and\n"
+      "paths alone: not on backend, threads or instruction set.\n";
+  auto add = usage.options.add_options();
+  add("paths", po::value<std::string>()->default_value("100k")->value_name("N"),
+      "number of paths: 1000000, 1e6, 1M, 250k");
+  add("seed", po::value<std::string>()->default_value("1")->value_name("S"), "seed of the random numbers");
+  add("first-path", po::value<std::string>()->default_value("0")->value_name("P"),
+      "index of the first path: a range of a larger run, or one path on its own");
+  add("backend", po::value<std::string>()->default_value("auto")->value_name("B"),
+      "auto (a card where one answers, else the CPU), cpu or cuda");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
+  add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
+      "CPU instruction set: auto (the best here), baseline, avx2 or avx512");
+  add("out", po::value<std::string>()->value_name("DIR"),
+      "write summary.json, fcf.csv, covenants.csv and monthly.csv into DIR");
+  add_config_options(usage);
+  usage.examples =
+      "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n"
+      "  headroom run configs/nebius-1q26.toml --set site.vineland-1.gpus=50000 --seed 7\n";
+  return usage;
+}
+
+// One of a few words.
+std::string word(const po::variables_map& options, const char* name, const std::vector<std::string>& words) {
+  std::string given = options[name].as<std::string>();
+  if (std::find(words.begin(), words.end(), given) != words.end()) return given;
+  const auto nearest = config::nearest(given, words);
+  std::string all;
+  for (const std::string& each : words) all += (all.empty() ? "" : ", ") + each;
+  throw UsageError(fmt::format("--{} '{}' is none of {}{}", name, given, all,
+                               nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
+}
+
+struct Request {
+  PathRange paths{};
+  int threads = 0;
+  std::string backend{}, isa{}, folder{};
+};
+
+Request read_request(const po::variables_map& options) {
+  Request request;
+  request.paths = {parse_seed("seed", options["seed"].as<std::string>()),
+                   parse_seed("first-path", options["first-path"].as<std::string>()),
+                   parse_paths(options["paths"].as<std::string>())};
+  if (request.paths.first > std::numeric_limits<std::uint64_t>::max() - request.paths.count) {
+    throw UsageError("--first-path and --paths together go beyond path 2^64 - 1; start lower");
+  }
+  request.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
+  request.backend = word(options, "backend", {"auto", "cpu", "cuda"});
+  request.isa = word(options, "isa", {"auto", "baseline", "avx2", "avx512"});
+  if (options.count("out") != 0) request.folder = options["out"].as<std::string>();
+  return request;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+int interrupted(std::uint64_t done, std::uint64_t total) {
+  fmt::print(stderr, "headroom: interrupted; {} of {} paths were done, nothing was written\n", done, total);
+  return kInterrupted;
+}
+
+int run(const Company& company, const Request& request) {
+  const Scenario scenario = company.data.view();
+  const Chosen chosen = choose_backend(request.backend, request.isa);
+  if (chosen.backend->name() == "cpu") check_memory(scenario, request.paths.count, request.threads);
+  if (!request.folder.empty()) report::prepare_folder(request.folder);
+
+  RunPlan plan;
+  plan.paths = request.paths;
+  plan.threads = request.threads;
+  plan.isa = request.isa;
+  plan.stop = &stop_asked;
+  const StopOnInterrupt guard;
+  Outcomes outcomes;
+  std::uint64_t done = 0;
+  try {
+    Progress progress;
+    plan.progress = [&](std::uint64_t now, std::uint64_t total) {
+      done = now;
+      progress.update(now, total);
+    };
+    outcomes = chosen.backend->simulate(scenario, plan, pilot_bins(scenario, request.paths.seed));
+  } catch (const Interrupted&) {
+    return interrupted(done, request.paths.count);
+  }
+
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<std::int32_t> planned = plan_trace(scenario);
+  const RiskReport risk = analyse(scenario, outcomes, request.paths, planned);
+  const std::vector<GuidanceCheck> guidance =
+      check_guidance(company, scenario, plan_table(company, scenario, planned), &risk);
+  if (stop_asked) return interrupted(done, request.paths.count);
+
+  report::RunFacts facts;
+  facts.version = build::version;
+  facts.commit = build::commit;
+  facts.backend = chosen.backend->name();
+  facts.reason = chosen.reason;
+  facts.device = outcomes.device;
+  facts.threads = request.threads;
+  facts.isa = request.isa;
+  facts.simulation_seconds = outcomes.seconds;
+  facts.analysis_seconds = seconds_since(start);
+  fmt::print("{}", report::run_text(company, scenario, risk, guidance, facts));
+  std::fflush(stdout);
+
+  const int code = risk.violations.paths > 0 ? kIdentityFailed : kOk;
+  if (request.folder.empty()) return code;
+  try {
+    report::write_files(request.folder,
+                        {{"summary.json", report::summary_json(company, scenario, risk, guidance, facts)},
+                         {"fcf.csv", report::fcf_csv(company, risk)},
+                         {"covenants.csv", report::covenants_csv(company, risk)},
+                         {"monthly.csv", report::monthly_csv(company, risk)}});
+  } catch (const report::OutputError& error) {
+    fmt::print(stderr, "headroom: {}; the result stands above, old files are untouched\n", error.what());
+    return code != kOk ? code : kCannotWrite;
+  }
+  fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv\n", request.folder);
+  return code;
+}
+
+}  // namespace
+
+int run_command(const Arguments& arguments) {
+  const auto options = parse(run_usage(), arguments);
+  if (!options) return kOk;
+  const Request request = read_request(*options);
+  Company company = load(*options);
+  make_plan(company.data);
+  return run(company, request);
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,91 @@
+// A company as read from its config: the parameters a backend runs on (ScenarioData), and the names, dates and
+// reported figures that only reports need.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headroom/scenario.hpp"
+#include "host/config/reader.hpp"
+
+namespace headroom {
+
+// Owns what the views of a Scenario point into.
+struct ScenarioData {
+  Scenario parameters{};  // everything but the views
+  std::vector<MonthRow> month{};
+  std::vector<GpuType> gpu_type{};
+  std::vector<Real> ageing{};
+  std::vector<Launch> launch{};
+  std::vector<Real> launch_effect{};
+  std::vector<Site> site{};
+  std::vector<Customer> customer{};
+  std::vector<Contract> contract{};
+  std::vector<Entity> entity{};
+  std::vector<Tranche> tranche{};
+  std::vector<DatedFlow> dated_flow{};
+  std::vector<Covenant> covenant{};
+  std::vector<CovenantTest> covenant_test{};
+  std::vector<HistoryMonth> history{};
+  std::vector<PlanMonth> plan{};         // empty until make_plan()
+  std::vector<Money> plan_contracted{};  // likewise
+
+  Scenario view() const;  // lives no longer than this object, nor past a change of it
+};
+
+struct Named {
+  std::string id;
+  std::string label;  // what reports print; the id where the config gives no name
+};
+
+// Actual figures from 1 January to as_of, so that the first calendar year can be shown in full.
+struct Reported {
+  double revenue_musd, ebitda_musd, interest_musd, capex_musd, ocf_musd;
+  double fcf_musd() const { return ocf_musd - capex_musd; }
+};
+
+enum class GuidanceMeasure { revenue, ebitda, capex, exit_arr, backlog };
+struct Guidance {
+  std::string id;
+  GuidanceMeasure measure;
+  int year;  // exit_arr and backlog: at the end of it, or at as_of where that lies in the year before it
+  double low_musd, high_musd;
+  std::string source;
+};
+
+// What was read, so that a silent zero is seen.
+struct Totals {
+  int sites = 0, running_sites = 0, customers = 0, contracts = 0, optional_contracts = 0, tranches = 0;
+  int covenants = 0, covenant_tests = 0;  // tests within the horizon
+  int equity_inflows = 0;
+  double gpus = 0, running_gpus = 0, it_mw = 0, running_it_mw = 0;
+  double contracted_gpus = 0;      // in force at as_of
+  double contract_value_musd = 0;  // from as_of on, without options
+  double option_value_musd = 0;
+  double deferred_revenue_musd = 0, prepayments_due_musd = 0;
+  double debt_drawn_musd = 0, debt_undrawn_musd = 0, cash_musd = 0, equity_inflow_musd = 0;
+  double capex_to_go_musd = 0;  // of sites that are not open
+  double other_net_assets_musd = 0;
+};
+
+struct Company {
+  std::string name{};
+  config::Date as_of{};
+  std::vector<Named> gpu_types{}, launches{}, sites{}, customers{}, entities{}, tranches{}, covenants{};
+  std::vector<Named> contracts{};  // in the scenario's order: by site, then priority
+  std::vector<double> site_it_mw{};
+  std::optional<Reported> reported{};
+  std::vector<Guidance> guidance{};
+  Totals totals{};
+  std::vector<config::Override> overrides{};
+  std::string hash{};            // of canonical_text
+  std::string canonical_text{};  // the effective config
+  ScenarioData data{};
+};
+
+// Throws config::ConfigError with everything that is wrong. `months` replaces company.horizon_months.
+Company load_company(const config::Sources& sources, std::optional<int> months = {});
+
+}  // namespace headroom

@@ -1,0 +1,62 @@
+// Numbers that a config implies, in double: what the loader rounds into a Scenario.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "headroom/scenario.hpp"
+
+namespace headroom::derive {
+
+double normal_quantile(double p);  // p in (0, 1)
+
+// One month of dx = reversion (mean - x) dt + volatility dW, exactly. reversion 0: a random walk.
+double ou_decay_month(double reversion_per_year);
+double ou_sd_month(double reversion_per_year, double volatility_per_year);
+OuParams ou(double reversion_per_year, double volatility_per_year, double start);
+
+// expm(Q / 12); the rows of Q sum to 0, those of the result to 1.
+using Matrix3 = std::array<std::array<double, 3>, 3>;
+Matrix3 monthly_transition(const Matrix3& intensity_per_year);
+
+// Straight lines between points of ascending years, flat outside.
+struct CurvePoint {
+  double years, rate;
+};
+double forward_rate(const std::vector<CurvePoint>& points, double years);
+
+// Hull and White (1990): E[r(t)] - f(0,t) = sigma^2 (1 - e^{-a t})^2 / (2 a^2).
+double hull_white_convexity(double a, double sigma, double years);
+
+// g_inf + (g_0 - g_inf) 2^(-t / halflife)
+double fading(double now, double long_run, double halflife_months, double month);
+
+// Log decay of price from age `from` to age `to`; no decay before launch.
+struct Ageing {
+  double young_per_year, old_per_year, crossing_years;
+};
+double ageing(const Ageing& rates, double from_years, double to_years);
+
+// P50 and P90 are those of the late part; earliest < p50 < p90.
+struct Delay {
+  double on_time_share, p50_months, p90_months, earliest_months, systemic_share;
+};
+DelayParams delay_params(const Delay& delay, StreamId stream);
+DelayParams no_delay();
+
+// Constant intensity a month that gives this default probability over a year.
+double default_intensity_month(double one_year_default);
+
+// Lower Cholesky factor of a symmetric matrix; nothing if it is not positive semi-definite (beyond rounding).
+using Correlation = std::array<std::array<double, kFactorCount>, kFactorCount>;
+std::optional<Correlation> cholesky(const Correlation& matrix);
+// The nearest correlation matrix in the Frobenius norm with eigenvalues of at least `floor`: alternating
+// projections with Dykstra's correction, Higham (2002), "Computing the nearest correlation matrix".
+Correlation nearest_correlation(const Correlation& matrix, double floor);
+
+// FNV-1a, its bits mixed by Murmur3's finaliser, so that names that differ in one letter lie far apart.
+StreamId stream_id(std::string_view name);
+
+}  // namespace headroom::derive

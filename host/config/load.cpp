@@ -1,0 +1,311 @@
+#include "host/config/load.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+namespace headroom {
+
+Scenario ScenarioData::view() const {
+  Scenario s = parameters;
+  const auto over = [](auto& target, const auto& from) {
+    target = {from.data(), static_cast<std::int32_t>(from.size())};
+  };
+  over(s.month, month);
+  over(s.gpu_type, gpu_type);
+  over(s.ageing, ageing);
+  over(s.launch, launch);
+  over(s.launch_effect, launch_effect);
+  over(s.site, site);
+  over(s.customer, customer);
+  over(s.contract, contract);
+  over(s.entity, entity);
+  over(s.tranche, tranche);
+  over(s.dated_flow, dated_flow);
+  over(s.covenant, covenant);
+  over(s.covenant_test, covenant_test);
+  over(s.history, history);
+  over(s.plan, plan);
+  over(s.plan_contracted, plan_contracted);
+  s.has_plan = plan.empty() ? 0 : 1;
+  return s;
+}
+
+namespace config {
+
+namespace {
+
+constexpr double kLedgerLimit = 1 << 30;
+
+std::uint32_t read_switches(const Table& root) {
+  constexpr std::pair<std::string_view, Switch> all[] = {
+      {"demand", kDemand},
+      {"regimes", kRegimes},
+      {"jumps", kJumps},
+      {"supply", kSupply},
+      {"ageing", kAgeing},
+      {"launches", kLaunches},
+      {"price_cycle", kPriceCycle},
+      {"delivery", kDelivery},
+      {"overrun", kOverrun},
+      {"cancellation", kCancellation},
+      {"rates", kRates},
+      {"spread", kSpread},
+      {"power", kPower},
+      {"funding_window", kFundingWindow},
+      {"churn", kChurn},
+      {"default", kDefault},
+      {"damages", kDamages},
+      {"termination", kTermination},
+      {"step_down", kStepDown},
+      {"renewal", kRenewal},
+      {"options", kOptions},
+      {"attrition", kAttrition},
+  };
+  static_assert(std::size(all) == 22);
+  std::uint32_t switches = kAllSwitches;
+  const auto table = root.optional_table("switches");
+  if (!table) return switches;
+  for (const auto& [name, bit] : all) {
+    if (!table->flag(name, true)) switches &= ~static_cast<std::uint32_t>(bit);
+  }
+  return switches;
+}
+
+void read_company(Loading& in) {
+  const Table table = in.root.table("company");
+  in.company.name = table.text("name");
+  in.as_of = in.company.as_of = table.date_at_month_end("as_of");
+  constexpr Date unknown(std::chrono::year(1) / 1 / 1);
+  in.as_of_known = table.date("as_of", unknown) != unknown;
+  in.months = table.integer("horizon_months", between(1, kMaxMonths), 60);
+  in.ledger_unit_usd = table.number("ledger_unit_usd", between(1, 1e6), 1000.0);
+  Scenario& parameters = in.data.parameters;
+  parameters.months = in.months;
+  parameters.ledger_usd = static_cast<Real>(in.ledger_unit_usd);
+  parameters.switches = read_switches(in.root);
+
+  if (const auto reported = in.root.optional_table("reported")) {
+    in.company.reported = {reported->number("revenue_musd", non_negative()), reported->number("ebitda_musd"),
+                           reported->number("interest_musd", non_negative()),
+                           reported->number("capex_musd", non_negative()), reported->number("ocf_musd")};
+  }
+  for (const Table& each : in.root.tables("guidance")) {
+    in.company.guidance.push_back(
+        {each.id(),
+         each.choice<GuidanceMeasure>("measure", {{"revenue", GuidanceMeasure::revenue},
+                                                  {"ebitda", GuidanceMeasure::ebitda},
+                                                  {"capex", GuidanceMeasure::capex},
+                                                  {"exit_arr", GuidanceMeasure::exit_arr},
+                                                  {"backlog", GuidanceMeasure::backlog}}),
+         each.integer("year", between(2000, 2100)), each.number("low_musd"), each.number("high_musd"),
+         each.text("source")});
+    const Guidance& last = in.company.guidance.back();
+    if (last.high_musd < last.low_musd) {
+      each.reject("high_musd", "it must not be under 'low_musd'", "swap the two");
+    }
+  }
+}
+
+void total(Loading& in) {
+  Totals& totals = in.company.totals;
+  const auto musd = [&](Money amount) { return static_cast<double>(amount) * in.ledger_unit_usd / 1e6; };
+  totals.sites = static_cast<int>(in.data.site.size());
+  for (std::size_t i = 0; i < in.data.site.size(); ++i) {
+    const Site& site = in.data.site[i];
+    totals.gpus += site.gpus;
+    totals.it_mw += in.company.site_it_mw[i];
+    if (site.running != 0) {
+      totals.running_sites += 1;
+      totals.running_gpus += site.gpus;
+      totals.running_it_mw += in.company.site_it_mw[i];
+    }
+    totals.capex_to_go_musd += musd(site.capex - site.capex_paid);
+  }
+  totals.customers = static_cast<int>(in.data.customer.size());
+  for (const Contract& each : in.data.contract) {
+    const double rest =
+        each.end_month < kNeverReal ? each.end_month - std::max(each.start_month, 0.0F) : each.term_months;
+    const double value = each.gpus * kHoursPerMonth * each.price_usd_per_gpu_hour * rest / 1e6;
+    totals.contracts += each.option == 0 ? 1 : 0;
+    totals.optional_contracts += each.option;
+    (each.option != 0 ? totals.option_value_musd : totals.contract_value_musd) += value;
+    totals.contracted_gpus += each.running != 0 ? each.gpus : 0.0F;
+    totals.deferred_revenue_musd += musd(each.opening_unearned);
+    if (each.option == 0) totals.prepayments_due_musd += musd(each.prepayment);
+  }
+  totals.tranches = static_cast<int>(in.data.tranche.size());
+  for (const Tranche& each : in.data.tranche) {
+    totals.debt_drawn_musd += musd(each.balance);
+    totals.debt_undrawn_musd += musd(each.commitment);
+  }
+  for (const Entity& each : in.data.entity) {
+    totals.cash_musd += musd(each.cash);
+    totals.other_net_assets_musd += musd(each.other_net_assets);
+  }
+  totals.equity_inflows = static_cast<int>(in.data.dated_flow.size());
+  for (const DatedFlow& each : in.data.dated_flow) totals.equity_inflow_musd += musd(each.amount);
+  totals.covenants = static_cast<int>(in.data.covenant.size());
+  for (const CovenantTest& each : in.data.covenant_test) totals.covenant_tests += each.tested;
+}
+
+}  // namespace
+
+// ---- Layered. ----
+
+double Layered::number(std::string_view key, const Range& range) const {
+  std::optional<double> fallback;
+  if (defaults_ && defaults_->has(key)) fallback = defaults_->number(key, range);
+  return own_.number(key, range, fallback);
+}
+
+bool Layered::flag(std::string_view key) const {
+  std::optional<bool> fallback;
+  if (defaults_ && defaults_->has(key)) fallback = defaults_->flag(key);
+  return own_.flag(key, fallback);
+}
+
+std::int32_t Layered::ref(std::string_view key, const std::vector<std::string>& ids) const {
+  const std::int32_t fallback = defaults_ && defaults_->has(key) ? defaults_->ref(key, ids) : -1;
+  return own_.has(key) || fallback < 0 ? own_.ref(key, ids) : fallback;
+}
+
+// ---- Loading. ----
+
+Objects Loading::objects(std::string_view key, std::size_t at_least) const {
+  Objects found{root.tables(key, at_least), {}};
+  found.ids = config::ids(found.tables);
+  return found;
+}
+
+Named Loading::named(const Table& table) { return {table.id(), table.text("name", table.id())}; }
+
+Range Loading::money_range() const {
+  const double limit = kLedgerLimit * ledger_unit_usd / 1e6;
+  return {.low = 0.0,
+          .high = limit,
+          .why = fmt::format("an amount must be from 0 to 2^30 ledger units, {:.0f} million USD",
+                             std::floor(limit)),
+          .remedy = "correct it, or raise company.ledger_unit_usd"};
+}
+
+Money Loading::ledger(double musd) const {
+  return static_cast<Money>(std::llround(musd * 1e6 / ledger_unit_usd));
+}
+
+Real Loading::ledger_real(double musd) const { return static_cast<Real>(musd * 1e6 / ledger_unit_usd); }
+
+Money Loading::musd(const Table& table, std::string_view key, std::optional<double> fallback) const {
+  return ledger(table.number(key, money_range(), fallback));
+}
+
+Money Loading::signed_musd(const Table& table, std::string_view key) const {
+  Range range = money_range();
+  range.low = -range.high;
+  range.why =
+      fmt::format("an amount must be under 2^30 ledger units, {:.0f} million USD", std::floor(range.high));
+  return ledger(table.number(key, range));
+}
+
+Money Loading::bounded(double musd, const Table& table, std::string_view key) const {
+  const Range range = money_range();
+  if (range.holds(musd)) return ledger(musd);
+  table.reject(key,
+               fmt::format("with it the amount is {:.0f} million USD and the ledger ends at {:.0f}", musd,
+                           std::floor(range.high)),
+               "correct it, or raise ledger_unit_usd");
+  return 0;
+}
+
+std::int32_t Loading::whole_month(const Table& table, std::string_view key,
+                                  std::optional<std::int32_t> fallback) const {
+  if (fallback && !table.has(key)) return *fallback;
+  return static_cast<std::int32_t>(std::ceil(month(table, key)));
+}
+
+bool Loading::past(const Table& table, std::string_view key) const {
+  return as_of_known && table.has(key) && month(table, key) <= 0;
+}
+
+bool Loading::future(const Table& table, std::string_view key) const {
+  return as_of_known && table.has(key) && month(table, key) > 0;
+}
+
+std::string Loading::date_text(double month) const {
+  const int whole = static_cast<int>(std::floor(month));
+  const Date last = month_end(as_of, month > whole ? whole + 1 : whole);
+  if (month <= whole) return format_date(last);
+  const double days = static_cast<double>(unsigned(last.day()));
+  const auto day = static_cast<unsigned>(std::max(1.0, std::round((month - whole) * days)));
+  return format_date(Date(last.year(), last.month(), std::chrono::day(day)));
+}
+
+StreamId Loading::stream(const std::string& name, const Place& place) {
+  const StreamId id = derive::stream_id(name);
+  const auto [known, is_new] = streams.emplace(id, name);
+  if (!is_new && known->second != name) {
+    problems.add(place, fmt::format("random stream \"{}\" has the number of \"{}\"", name, known->second),
+                 "streams are numbered by a 32-bit hash of their names", "rename one of the two objects");
+  }
+  return id;
+}
+
+DelayParams Loading::delay_of(std::int32_t index, const std::string& stream_name, const Place& place) {
+  const StreamId id = stream(stream_name, place);
+  return index < 0 ? derive::no_delay() : derive::delay_params(delay[static_cast<std::size_t>(index)], id);
+}
+
+std::int32_t Loading::entity_of(const Table& table) const {
+  const std::int32_t index = table.ref("entity", entities.ids, false);
+  if (index < 0) return static_cast<std::int32_t>(entities.size()) - 1;  // the parent is last
+  return entity_index[static_cast<std::size_t>(index)];
+}
+
+void forbid(const Table& table, std::initializer_list<std::string_view> keys, std::string_view why,
+            std::string_view remedy) {
+  for (const std::string_view key : keys) {
+    if (table.has(key)) table.reject(key, why, remedy);
+  }
+}
+
+}  // namespace config
+
+Company load_company(const config::Sources& sources, std::optional<int> months) {
+  config::Sources effective = sources;
+  if (months) effective.sets.push_back(fmt::format("company.horizon_months={}", *months));
+  config::Document document(effective);
+
+  Company company;
+  config::Loading in{.document = document,
+                     .root = document.root(),
+                     .company = company,
+                     .data = company.data,
+                     .problems = document.problems()};
+  config::read_company(in);
+  in.delays = in.objects("delay");
+  in.ratings = in.objects("rating");
+  in.gpus = in.objects("gpu", 1);
+  in.entities = in.objects("entity", 1);
+  in.sites = in.objects("site", 1);
+  in.customers = in.objects("customer");
+  in.contracts = in.objects("contract");
+  in.tranches = in.objects("tranche");
+
+  load_market(in);
+  load_entities(in);
+  load_tranches(in);
+  load_sites(in);
+  load_contracts(in);
+  load_covenants(in);
+  balance(in);
+  document.finish();
+
+  config::total(in);
+  company.overrides = document.overrides();
+  company.hash = document.hash();
+  company.canonical_text = document.canonical_text();
+  return company;
+}
+
+}  // namespace headroom

@@ -1,0 +1,383 @@
+// [[entity]], [[tranche]], [[equity_inflow]], [[covenant]], and the opening balance sheet.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "host/config/load.hpp"
+
+namespace headroom::config {
+
+namespace {
+
+constexpr double kDaysPerMonth = 365.25 / 12.0;
+
+// Spreads four quarters evenly on their months; the months add up to the quarter exactly.
+std::array<Money, 12> by_month(const Loading& in, const Table& table, std::string_view key) {
+  Range range = in.money_range();
+  range.low = -range.high;
+  const std::vector<double> quarters = table.numbers(key, range, 4);
+  std::array<Money, 12> months{};
+  for (std::size_t q = 0; q < 4; ++q) {
+    const Money total = in.ledger(quarters[q]);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const Money left = total - std::accumulate(months.begin() + static_cast<long>(3 * q),
+                                                 months.begin() + static_cast<long>(3 * q + i), Money{0});
+      months[3 * q + i] = left / static_cast<Money>(3 - i);
+    }
+  }
+  return months;
+}
+
+void read_history(Loading& in, const Table& entity, std::size_t index) {
+  const Table table = entity.table("history");
+  const auto ebitda = by_month(in, table, "ebitda_musd");
+  const auto interest = by_month(in, table, "cash_interest_musd");
+  const auto principal = by_month(in, table, "scheduled_principal_musd");
+  const auto cfads = by_month(in, table, "cfads_musd");
+  const auto contracted = by_month(in, table, "contracted_revenue_musd");
+  for (std::size_t i = 0; i < 12; ++i) {
+    in.data.history[index * 12 + i] = {ebitda[i], interest[i], principal[i], cfads[i], contracted[i]};
+  }
+}
+
+void read_entity(Loading& in, const Table& table, std::size_t index) {
+  Entity& e = in.data.entity[index];
+  e.cash = in.musd(table, "cash_musd");
+  e.restricted_cash = in.musd(table, "restricted_cash_musd", 0.0);
+  e.min_cash = in.musd(table, "min_cash_musd", 0.0);
+  e.receivables = in.musd(table, "receivables_musd", 0.0);
+  e.payables_opex = in.musd(table, "payables_opex_musd", 0.0);
+  e.payables_capex = in.musd(table, "payables_capex_musd", 0.0);
+  e.opening_ppe = in.musd(table, "ppe_net_musd");             // less what its sites have paid: balance()
+  e.other_net_assets = in.signed_musd(table, "equity_musd");  // turned into other net assets by balance()
+  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", positive());
+  e.tax_losses = in.musd(table, "tax_losses_musd", 0.0);
+  const auto days = [&](std::string_view key) {
+    return static_cast<Real>(table.number(key, between(0.0, 365.0)) / kDaysPerMonth);
+  };
+  e.receivable_months = days("receivable_days");
+  e.payable_months_opex = days("payable_days_opex");
+  e.payable_months_capex = days("payable_days_capex");
+  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", non_negative(), 0.0));
+  e.sga_share_of_revenue = table.real("sga_share_of_revenue", share(), 0.0);
+  e.stock_compensation_month = in.musd(table, "stock_compensation_musd_per_month", 0.0);
+  e.tax_rate = table.real("tax_rate", share());
+  e.loss_use_share = table.real("loss_use_share", share());
+  e.cash_yield_share = table.real("cash_yield_share", share());
+  e.revolver = table.ref("revolver", in.tranches.ids, false);
+  e.ev_to_ebitda = table.real("ev_to_ebitda", positive(), 12.0);
+  e.ev_tightness_beta = table.real("ev_tightness_beta", non_negative(), 0.0);
+  e.shares_million = table.real("shares_million", positive(), 1.0);
+  e.issue_floor_price_usd = table.real("issue_floor_price_usd", non_negative(), 0.0);
+  e.issue_max_quarter = in.musd(table, "issue_max_musd_per_quarter", 0.0);
+  e.refinance_leverage_limit = table.real("refinance_leverage_limit", positive(), 6.0);
+  e.policy_liquidity = in.musd(table, "policy_liquidity_musd", 0.0);
+  if (e.issue_max_quarter > 0 && !table.has("shares_million")) {
+    table.reject("shares_million", "shares are sold at a price per share",
+                 "add it, or leave out issue_max_musd_per_quarter");
+  }
+  read_history(in, table, index);
+}
+
+// A tranche's interest: fixed_rate_per_year, or spread_per_year over the short rate.
+void read_coupon(const Table& table, Tranche& t) {
+  const bool fixed = table.has("fixed_rate_per_year");
+  const bool floating = table.has("spread_per_year");
+  if (fixed == floating) {
+    table.reject(fixed ? "spread_per_year" : "fixed_rate_per_year",
+                 "a tranche has either 'fixed_rate_per_year' or 'spread_per_year'",
+                 fixed ? "remove one of them" : "add one of them");
+  }
+  if (fixed && !floating) {
+    t.fixed_rate = table.real("fixed_rate_per_year", Range{.low = 0.0, .high = 1.0, .above_low = true});
+    forbid(table, {"floor_per_year", "hedged_share", "swap_rate_per_year"}, "the tranche pays a fixed rate",
+           "remove it");
+  }
+  if (!floating) return;
+  t.spread = table.real("spread_per_year", between(0.0, 1.0));
+  t.floor = table.real("floor_per_year", between(-0.05, 1.0), 0.0);
+  t.hedged_share = table.real("hedged_share", share(), 0.0);
+  t.swap_rate = table.real("swap_rate_per_year", between(-0.05, 1.0), 0.0);
+  if (t.hedged_share > 0 && !table.has("swap_rate_per_year")) {
+    table.reject("swap_rate_per_year", "the hedged share pays it", "add it, or set hedged_share = 0");
+  }
+}
+
+void read_draws(Loading& in, const Table& table, Tranche& t) {
+  const bool drawn_by_capex = table.has("draw_end") || t.kind == TrancheKind::ddtl;
+  t.draw_start_month = kNeverReal;
+  t.draw_end_month = kNeverReal;
+  t.issue_month = kNever;
+  if (drawn_by_capex) {
+    t.draw_start_month = in.month(table, "draw_start", 0.0F);
+    t.draw_end_month = in.month(table, "draw_end");
+    t.advance_rate = table.real("advance_rate", share());
+    table.in_order("draw_start", "draw_end");
+    table.in_order("draw_end", "maturity");
+    forbid(table, {"issue_date"}, "the tranche is drawn against capex",
+           "remove it, or draw_start, draw_end and advance_rate");
+  } else {
+    forbid(table, {"draw_start", "advance_rate"}, "there is no 'draw_end', so nothing is drawn",
+           "add draw_end, or remove this");
+    if (table.has("issue_date")) {
+      t.issue_month = in.whole_month(table, "issue_date");
+      if (in.past(table, "issue_date")) {
+        table.reject("issue_date", "what was issued by as_of stands in 'balance_musd'", "remove it");
+      }
+      table.in_order("issue_date", "maturity");
+    }
+  }
+  const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
+  if (t.commitment > 0 && !drawable) {
+    table.reject("commitment_musd", "nothing ever draws it",
+                 "add draw_end and advance_rate (drawn against capex) or issue_date (paid in at once)");
+  }
+}
+
+void read_tranche(Loading& in, const Table& table) {
+  Tranche t{};
+  constexpr auto unknown = static_cast<TrancheKind>(-1);  // one mistake, one problem
+  t.kind = table.choice<TrancheKind>("kind",
+                                     {{"ddtl", TrancheKind::ddtl},
+                                      {"term", TrancheKind::term},
+                                      {"notes", TrancheKind::notes},
+                                      {"convertible", TrancheKind::convertible},
+                                      {"equipment", TrancheKind::equipment},
+                                      {"revolver", TrancheKind::revolver}},
+                                     table.has("kind") ? std::optional(unknown) : std::nullopt);
+  if (!table.has("kind")) t.kind = unknown;
+  t.entity = in.entity_of(table);
+  t.balance = in.musd(table, "balance_musd");
+  t.commitment = in.musd(table, "commitment_musd", 0.0);
+  t.needs_window = table.flag("committed", true) ? 0 : 1;
+  read_coupon(table, t);
+  read_draws(in, table, t);
+  t.commitment_fee = table.real("commitment_fee_per_year", between(0.0, 1.0), 0.0);
+  t.upfront_fee_share = table.real("upfront_fee_share", share(), 0.0);
+
+  t.maturity = in.whole_month(table, "maturity");
+  if (in.past(table, "maturity")) {
+    table.reject("maturity", "it must be after as_of, " + format_date(in.as_of),
+                 "correct it, or remove the tranche");
+  }
+  t.amortisation_start = t.amortisation_end = kNever;
+  if (table.has("amortisation_start")) {
+    t.amortisation_start = std::max(1, in.whole_month(table, "amortisation_start"));
+    t.amortisation_end = in.whole_month(table, "amortisation_end", t.maturity);
+    table.in_order("amortisation_start", "amortisation_end");
+    table.in_order("amortisation_start", "maturity");
+    if (table.has("amortisation_end") && t.amortisation_end > t.maturity) {
+      table.reject("amortisation_end",
+                   fmt::format("it must not be after 'maturity', {}", format_date(table.date("maturity"))),
+                   "correct one of the two dates");
+    }
+    if (in.past(table, "amortisation_end")) {
+      table.reject("amortisation_end", "it must be after as_of, " + format_date(in.as_of), "correct it");
+    }
+  } else {
+    forbid(table, {"amortisation_end"}, "there is no 'amortisation_start'", "add it, or remove this");
+  }
+
+  t.refinanceable = table.flag("refinanceable", false) ? 1 : 0;
+  if (t.refinanceable != 0) {
+    t.refinance_spread = table.real("refinance_spread_per_year", between(0.0, 1.0));
+    t.refinance_months = table.integer("refinance_months", between(1, 600));
+  } else {
+    forbid(table, {"refinance_spread_per_year", "refinance_months"}, "the tranche is not 'refinanceable'",
+           "add refinanceable = true, or remove this");
+  }
+  if (t.kind == TrancheKind::convertible) {
+    t.conversion_price_usd = table.real("conversion_price_usd", positive());
+  } else if (t.kind != unknown) {
+    t.conversion_price_usd = kNeverReal;
+    forbid(table, {"conversion_price_usd"}, "only a convertible has one",
+           "remove it, or set kind = \"convertible\"");
+  }
+  t.lease = table.flag("finance_lease", false) ? 1 : 0;
+  in.data.tranche.push_back(t);
+  in.company.tranches.push_back(Loading::named(table));
+}
+
+struct Step {
+  Real from;
+  Real value;
+};
+
+std::vector<Step> read_thresholds(const Loading& in, const Table& table, Metric metric) {
+  const bool money = metric == Metric::liquidity;
+  const auto value_of = [&](const Table& from, std::string_view key) {
+    return money ? static_cast<Real>(in.musd(from, key)) : from.real(key, positive());
+  };
+  const std::string_view single = money ? "threshold_musd" : "threshold";
+  forbid(table, {money ? "threshold" : "threshold_musd"},
+         money ? "liquidity is an amount" : "only liquidity is an amount",
+         fmt::format("write {} = ...", single));
+  if (!table.has("thresholds")) return {{-kNeverReal, value_of(table, single)}};
+  forbid(table, {single}, "'thresholds' gives it by date", "remove one of them");
+  std::vector<Step> steps;
+  for (const Table& each : table.rows("thresholds", 1)) {
+    const Real from = in.month(each, "from");
+    if (!steps.empty() && from <= steps.back().from) {
+      each.reject("from", "steps must be in ascending order", "sort them");
+    }
+    steps.push_back({from, value_of(each, money ? "value_musd" : "value")});
+  }
+  return steps;
+}
+
+struct Holiday {
+  Real from, to;
+};
+
+void read_tests(Loading& in, const Table& table, Metric metric) {
+  const bool monthly = table.choice<bool>("tests", {{"monthly", true}, {"quarterly", false}});
+  const std::int32_t first = in.whole_month(table, "first_test");
+  const Real last = in.month(table, "last_test", kNeverReal);
+  table.in_order("first_test", "last_test");
+  const std::vector<Step> steps = read_thresholds(in, table, metric);
+  std::vector<Holiday> holidays;
+  for (const Table& each : table.rows("holidays")) {
+    holidays.push_back({in.month(each, "from"), in.month(each, "to")});
+    each.in_order("from", "to");
+  }
+  for (std::int32_t t = 1; t <= in.months; ++t) {
+    const auto end = static_cast<Real>(t);
+    const auto step = std::find_if(steps.rbegin(), steps.rend(), [&](const Step& s) { return s.from <= end; });
+    const bool free = std::any_of(holidays.begin(), holidays.end(),
+                                  [&](const Holiday& h) { return h.from <= end && end <= h.to; });
+    const bool due = monthly || in.data.month[static_cast<std::size_t>(t - 1)].quarter_end != 0;
+    const bool tested = due && t >= first && end <= last && step != steps.rend() && !free;
+    in.data.covenant_test.push_back({tested ? 1 : 0, tested ? step->value : 0.0F});
+  }
+}
+
+void read_covenant(Loading& in, const Table& table) {
+  Covenant c{};
+  c.metric = table.choice<Metric>("metric", {{"dscr", Metric::dscr},
+                                             {"contract_realization", Metric::contract_realization},
+                                             {"leverage", Metric::leverage},
+                                             {"net_leverage", Metric::net_leverage},
+                                             {"interest_coverage", Metric::interest_coverage},
+                                             {"liquidity", Metric::liquidity},
+                                             {"ltv", Metric::ltv},
+                                             {"backlog_coverage", Metric::backlog_coverage}});
+  c.maximum =
+      c.metric == Metric::leverage || c.metric == Metric::net_leverage || c.metric == Metric::ltv ? 1 : 0;
+  c.entity = table.has("entity") ? in.entity_of(table) : -1;
+  c.tranche = -1;
+  if (c.metric == Metric::ltv || c.metric == Metric::backlog_coverage) {
+    c.tranche = table.ref("tranche", in.tranches.ids, false);
+  } else {
+    forbid(table, {"tranche"}, "only ltv and backlog_coverage are of one tranche",
+           "remove it, or name an entity");
+  }
+  if (c.metric == Metric::liquidity || c.metric == Metric::ltv || c.metric == Metric::backlog_coverage) {
+    forbid(table, {"window"}, "this metric stands at a date", "remove it");
+  } else {
+    c.window = table.choice<Window>("window", {{"trailing_3", Window::trailing_3},
+                                               {"trailing_12", Window::trailing_12},
+                                               {"annualised_quarter", Window::annualised_quarter}});
+    if (c.metric == Metric::contract_realization && c.window == Window::annualised_quarter) {
+      table.reject("window", "a ratio of two sums cannot be annualised", "write \"trailing_3\"");
+    }
+  }
+  c.first_test = static_cast<std::int32_t>(in.data.covenant_test.size());
+  read_tests(in, table, c.metric);
+  in.data.covenant.push_back(c);
+  in.company.covenants.push_back(Loading::named(table));
+}
+
+}  // namespace
+
+void load_entities(Loading& in) {
+  const Objects& all = in.entities;
+  std::vector<std::size_t> parents;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all.tables[i].has("parent")) parents.push_back(i);
+  }
+  if (parents.size() != 1 && all.size() > 0) {
+    const Table& at = parents.empty() ? all.tables[0] : all.tables[parents[1]];
+    in.problems.add(at.place(), fmt::format("{} entities have no 'parent'", parents.size()),
+                    "exactly one is the parent of the others",
+                    parents.empty() ? "remove 'parent' from the parent" : "add parent = ... to the borrowers");
+  }
+  const std::size_t parent = parents.empty() ? 0 : parents.front();
+  // Borrowers in their order, the parent last.
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i != parent) order.push_back(i);
+  }
+  order.push_back(parent);
+  in.entity_index.assign(all.size() + 1, 0);
+  for (std::size_t k = 0; k < order.size(); ++k) in.entity_index[order[k]] = static_cast<std::int32_t>(k);
+  in.data.entity.assign(order.size(), Entity{});
+  in.data.history.assign(order.size() * 12, HistoryMonth{});
+  for (std::size_t k = 0; k < order.size() && order[k] < all.size(); ++k) {
+    const Table& table = all.tables[order[k]];
+    in.data.entity[k].parent = -1;
+    if (order[k] != parent) {
+      in.data.entity[k].parent = static_cast<std::int32_t>(order.size()) - 1;
+      const std::int32_t named = table.ref("parent", all.ids, false);
+      if (named >= 0 && static_cast<std::size_t>(named) != parent) {
+        table.reject("parent", "borrowers stand directly under the parent",
+                     fmt::format("write \"{}\"", all.ids[parent]));
+      }
+    }
+    in.company.entities.push_back(Loading::named(table));
+    read_entity(in, table, k);
+  }
+}
+
+void load_tranches(Loading& in) {
+  for (const Table& each : in.tranches.tables) read_tranche(in, each);
+  for (const Table& each : in.entities.tables) {
+    const std::int32_t revolver = each.ref("revolver", in.tranches.ids, false);
+    if (revolver >= 0 && in.data.tranche[static_cast<std::size_t>(revolver)].kind != TrancheKind::revolver) {
+      each.reject("revolver", "that tranche is of another kind", "name a tranche with kind = \"revolver\"");
+    }
+  }
+  for (const Table& each : in.root.tables("equity_inflow")) {
+    in.data.dated_flow.push_back({in.entity_of(each), in.whole_month(each, "date"),
+                                  in.musd(each, "amount_musd"), each.real("shares_million", non_negative())});
+    if (in.past(each, "date")) {
+      each.reject("date", "what came in by as_of stands in 'cash_musd'",
+                  "remove the inflow, or correct the date");
+    }
+  }
+}
+
+void load_covenants(Loading& in) {
+  for (const Table& each : in.root.tables("covenant")) read_covenant(in, each);
+}
+
+void balance(Loading& in) {
+  for (std::size_t k = 0; k < in.data.entity.size(); ++k) {
+    Entity& e = in.data.entity[k];
+    const auto own = [&](std::int32_t entity) { return static_cast<std::size_t>(entity) == k; };
+    std::int64_t paid = 0;
+    for (const Site& each : in.data.site) paid += own(each.entity) ? each.capex_paid : 0;
+    std::int64_t liabilities = std::int64_t{e.payables_opex} + e.payables_capex;
+    for (const Tranche& each : in.data.tranche) liabilities += own(each.entity) ? each.balance : 0;
+    for (const Contract& each : in.data.contract) liabilities += own(each.entity) ? each.opening_unearned : 0;
+    const std::int64_t assets = std::int64_t{e.cash} + e.restricted_cash + e.receivables + e.opening_ppe;
+    const std::int64_t equity = e.other_net_assets;
+    if (paid > e.opening_ppe) {
+      const auto source =
+          std::find(in.entity_index.begin(), in.entity_index.end(), static_cast<std::int32_t>(k));
+      const auto file_index = static_cast<std::size_t>(source - in.entity_index.begin());
+      if (file_index < in.entities.size()) {
+        in.entities.tables[file_index].reject(
+            "ppe_net_musd",
+            fmt::format("its sites have 'capex_paid_musd' of {:.1f} in all, which is part of it",
+                        static_cast<double>(paid) * in.ledger_unit_usd / 1e6),
+            "correct one of them");
+      }
+    }
+    e.opening_ppe = static_cast<Money>(std::max<std::int64_t>(0, e.opening_ppe - paid));
+    constexpr std::int64_t limit = 1 << 30;
+    e.other_net_assets = static_cast<Money>(std::clamp(equity + liabilities - assets, -limit, limit));
+  }
+}
+
+}  // namespace headroom::config

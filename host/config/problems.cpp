@@ -1,0 +1,77 @@
+#include "host/config/problems.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace headroom::config {
+
+namespace {
+
+auto order(const Problem& problem) {
+  return std::tie(problem.file, problem.line, problem.column, problem.text);
+}
+
+// Optimal string alignment: no substring is edited twice.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+  for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replace = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, replace});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string to_string(const Place& place) {
+  return fmt::format("{}:{}:{}", place.file, place.line, place.column);
+}
+
+void Problems::add(const Place& place, std::string_view problem, std::string_view why,
+                   std::string_view remedy) {
+  list_.push_back({place.file, place.line, place.column, fmt::format("{} ({}); {}", problem, why, remedy)});
+}
+
+std::vector<Problem> Problems::sorted() const {
+  std::vector<Problem> sorted = list_;
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return order(a) < order(b); });
+  const auto same = [](const auto& a, const auto& b) { return order(a) == order(b); };
+  sorted.erase(std::unique(sorted.begin(), sorted.end(), same), sorted.end());
+  return sorted;
+}
+
+void Problems::throw_if_any() const {
+  if (!empty()) throw ConfigError(sorted());
+}
+
+ConfigError::ConfigError(std::vector<Problem> problems) : problems_(std::move(problems)) {
+  for (const Problem& each : problems_) {
+    if (!text_.empty()) text_ += '\n';
+    text_ += fmt::format("{}:{}:{}: {}", each.file, each.line, each.column, each.text);
+  }
+}
+
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::optional<std::string> found;
+  for (const std::string& each : candidates) {
+    const std::size_t distance = edit_distance(word, each);
+    if (distance < best) {
+      best = distance;
+      found = each;
+    }
+  }
+  return found;
+}
+
+}  // namespace headroom::config

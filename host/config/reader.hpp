@@ -1,0 +1,194 @@
+// Reads TOML so that a loader is a list of keys. Every value keeps the place where it was written through
+// includes, overlays and --set; a wrong value is recorded and a usable one returned, so that all problems come
+// out at once; a key that nobody read is an error.
+//
+//   Document document({.file = "configs/x.toml", .overlays = {}, .sets = {"site.a.gpus=100"}});
+//   const Table root = document.root();
+//   scenario.fee = root.table("debt").real("fee_musd", non_negative());
+//   document.finish();  // throws ConfigError with everything that was wrong
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "host/config/problems.hpp"
+
+namespace headroom::config {
+
+// ---- Dates. Month k ends k calendar months after as_of, which is itself a month end. ----
+
+using Date = std::chrono::year_month_day;
+
+bool is_month_end(Date date);
+float months_between(Date as_of, Date date);  // (k - 1) + day / days in that month: exactly k at a month end
+Date month_end(Date as_of, int months);       // the inverse at month ends
+std::string format_date(Date date);           // 2026-03-31
+std::string format_month(Date date);          // 2026-03
+
+// ---- Constraints on numbers. ----
+
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool above_low = false;  // low itself is excluded
+  std::string why{};       // empty: told from the bounds
+  std::string remedy{};
+
+  bool holds(double value) const { return value <= high && (above_low ? value > low : value >= low); }
+  double usable() const;  // some value that holds; 1 where that does
+  Range because(std::string reason) const;
+};
+
+Range share();  // 0 to 1
+Range positive();
+Range non_negative();
+Range at_least(double low);
+Range between(double low, double high);
+
+// ---- The cursor. ----
+
+struct Node;
+class Document;
+
+// One table of the config. Cheap to copy; lives no longer than its document. A key without a fallback must be
+// there. After a problem every reader returns its fallback, or else something that holds the range.
+class Table {
+ public:
+  double number(std::string_view key, const Range& range = {}, std::optional<double> fallback = {}) const;
+  float real(std::string_view key, const Range& range = {}, std::optional<double> fallback = {}) const;
+  std::int32_t integer(std::string_view key, const Range& range = {},
+                       std::optional<std::int32_t> fallback = {}) const;
+  std::string text(std::string_view key, const std::optional<std::string>& fallback = {}) const;
+  bool flag(std::string_view key, std::optional<bool> fallback = {}) const;
+  Date date(std::string_view key, std::optional<Date> fallback = {}) const;
+  Date date_at_month_end(std::string_view key) const;  // as_of
+  // A date, told in months.
+  float months(std::string_view key, Date as_of, std::optional<float> fallback = {}) const;
+
+  // Arrays. size: the exact number of elements, if there is one. Absent without a fallback is a problem.
+  std::vector<double> numbers(std::string_view key, const Range& range = {},
+                              std::optional<std::size_t> size = {},
+                              const std::optional<std::vector<double>>& fallback = {}) const;
+  std::vector<double> matrix(std::string_view key, std::size_t rows, std::size_t columns,
+                             const Range& range = {}) const;  // row by row; always rows * columns elements
+  std::vector<std::string> texts(std::string_view key,
+                                 const std::optional<std::vector<std::string>>& fallback = {}) const;
+  std::vector<Date> dates(std::string_view key, const std::optional<std::vector<Date>>& fallback = {}) const;
+
+  // choice<Kind>("kind", {{"training", Kind::training}, {"inference", Kind::inference}})
+  template <class E>
+  E choice(std::string_view key, std::initializer_list<std::pair<std::string_view, E>> choices,
+           std::optional<std::type_identity_t<E>> fallback = {}) const {
+    std::vector<std::string> names;
+    for (const auto& each : choices) names.emplace_back(each.first);
+    const std::int32_t index = pick(key, names, !fallback);
+    if (index < 0) return fallback ? *fallback : choices.begin()->second;
+    return choices.begin()[index].second;
+  }
+
+  // Index of the named object among the ids; -1 if none has that id, or if the key is absent and optional.
+  // refs() leaves out what it does not find, and is empty where the key is absent.
+  std::int32_t ref(std::string_view key, const std::vector<std::string>& ids, bool required = true) const;
+  std::vector<std::int32_t> refs(std::string_view key, const std::vector<std::string>& ids) const;
+
+  // A missing table is one problem, and reading on from it adds none.
+  Table table(std::string_view key) const;
+  std::optional<Table> optional_table(std::string_view key) const;
+  // [[key]]: tables() each with its own id, rows() without.
+  std::vector<Table> tables(std::string_view key, std::size_t at_least = 0) const {
+    return elements(key, at_least, true);
+  }
+  std::vector<Table> rows(std::string_view key, std::size_t at_least = 0) const {
+    return elements(key, at_least, false);
+  }
+  const std::string& id() const;
+
+  // For checks across keys.
+  bool has(std::string_view key) const;
+  Place place() const;
+  Place place(std::string_view key) const;  // of the value; of the table where it is absent
+  // Two dates, where both are given.
+  void in_order(std::string_view first, std::string_view second) const;
+  // Says "'key' is 3 (why); remedy".
+  void reject(std::string_view key, std::string_view why, std::string_view remedy) const;
+
+ private:
+  friend class Document;
+  Table(Document& document, Node& node, bool absent) : document_(&document), node_(&node), absent_(absent) {}
+
+  Node* ask(std::string_view key, std::string_view expected, bool required) const;
+  std::vector<Node>* ask_list(std::string_view key, std::string_view expected, bool required) const;
+  template <class T>
+  std::optional<T> scalar(std::string_view key, bool required) const;
+  template <class T>
+  std::vector<T> list(std::string_view key, const std::optional<std::vector<T>>& fallback) const;
+  std::int32_t pick(std::string_view key, const std::vector<std::string>& names, bool required) const;
+  std::int32_t find_ref(std::string_view key, const Node& value, const std::vector<std::string>& ids) const;
+  std::vector<Table> elements(std::string_view key, std::size_t at_least, bool with_id) const;
+  Problems& problems() const;
+
+  Document* document_;
+  Node* node_;
+  bool absent_;
+};
+
+std::vector<std::string> ids(const std::vector<Table>& tables);
+
+// ---- The document. ----
+
+struct Sources {
+  std::string file;
+  std::vector<std::string> overlays{};  // files laid over it, a later one wins
+  std::vector<std::string> sets{};      // key=value, laid over everything
+  std::function<std::optional<std::string>(const std::string& file)> read{};  // empty: from disk
+};
+
+struct Override {
+  std::string key;        // site.vineland-1.gpus
+  std::string old_value;  // as in canonical_text(); empty where the key was not there before
+  std::string new_value;
+  Place place;
+};
+
+// A file says include = ["market.toml"] at its top: that file (relative to this one, read once) lies below this
+// one. Tables merge key by key, arrays of tables that have ids merge by id, anything else is replaced.
+class Document {
+ public:
+  explicit Document(const Sources& sources);  // throws ConfigError when a file cannot be read or parsed
+  ~Document();
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
+
+  Table root();
+  Problems& problems() { return problems_; }
+  const std::vector<Override>& overrides() const { return overrides_; }  // by overlays and --set, in order
+
+  void report_unread();  // keys that nobody read and keys that are missing; call once, after all reading
+  void finish();         // report_unread(), then throws ConfigError if there is any problem
+
+  // The effective config: a line a value, keys sorted, elements in their order. Its hash is FNV-1a, 16 hex
+  // digits.
+  std::string canonical_text() const;
+  std::string hash() const;
+
+ private:
+  friend class Table;
+  void set(const std::string& assignment);
+
+  Problems problems_{};  // first: reading the root fills it
+  std::unique_ptr<Node> root_;
+  std::vector<std::unique_ptr<Node>> absent_{};  // stand-ins for missing tables
+  std::vector<Override> overrides_{};
+};
+
+}  // namespace headroom::config

@@ -1,0 +1,264 @@
+#include "host/cpu/cpu.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <thread>
+
+#include "headroom_isas.hpp"
+#include "host/cpu/lanes.hpp"
+#include "host/risk/host_columns.hpp"
+
+namespace headroom {
+
+namespace {
+
+struct Isa {
+  std::string name;
+  BlockFunction run_block;
+};
+
+bool processor_has(const std::string& isa) {
+#if defined(__x86_64__)
+  if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == "avx512") {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("fma");
+  }
+#endif
+  return isa == "baseline";
+}
+
+std::vector<Isa> usable_isas() {
+  std::vector<Isa> all;
+#define HEADROOM_ADD_ISA(name) all.push_back({#name, name::run_block});
+  HEADROOM_FOR_EACH_ISA(HEADROOM_ADD_ISA)
+#undef HEADROOM_ADD_ISA
+  std::erase_if(all, [](const Isa& isa) { return !processor_has(isa.name); });
+  return all;
+}
+
+Isa choose_isa(const std::string& wanted) {
+  const std::vector<Isa> usable = usable_isas();
+  if (wanted == "auto") return usable.back();
+  const auto found =
+      std::find_if(usable.begin(), usable.end(), [&](const Isa& isa) { return isa.name == wanted; });
+  if (found == usable.end())
+    throw std::invalid_argument("instruction set '" + wanted + "' is not to be had on this processor");
+  return *found;
+}
+
+template <class T>
+struct FreeAligned {
+  void operator()(T* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+template <class T>
+using Aligned = std::unique_ptr<T[], FreeAligned<T>>;
+template <class T>
+Aligned<T> aligned_zeros(std::size_t count) {
+  auto* p =
+      static_cast<T*>(::operator new[](std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}));
+  std::memset(p, 0, count * sizeof(T));
+  return Aligned<T>(p);
+}
+
+// What one thread needs: a block's state, its columns, and its own histograms and sums.
+class Worker {
+ public:
+  Worker(const Scenario& scenario, const StateLayout& layout, const BinRange* bins)
+      : columns_(column_layout(scenario).count()),
+        real_(aligned_zeros<Real>(static_cast<std::size_t>(layout.reals) * kLanes)),
+        integer_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(layout.integers) * kLanes)),
+        column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
+    const auto rows =
+        static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
+    memory_.real = real_.get();
+    memory_.integer = integer_.get();
+    memory_.column = column_.get();
+    memory_.column_stride = kLanes;
+    memory_.bins = bins;
+    if (bins == nullptr) return;
+    histogram_ = aligned_zeros<std::uint32_t>(rows * kBins);
+    sum_.assign(rows, 0);
+    failing_.assign(
+        static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months) + 1, 0);
+    memory_.histogram = histogram_.get();
+    memory_.sum = sum_.data();
+    memory_.failing = failing_.data();
+  }
+
+  BlockMemory& memory() { return memory_; }
+
+  void copy_columns(HostColumns& to, std::uint64_t first, std::int32_t count) const {
+    for (std::int32_t c = 0; c < columns_; ++c) {
+      std::memcpy(to.column(c) + first, column_.get() + static_cast<std::size_t>(c) * kLanes,
+                  static_cast<std::size_t>(count) * sizeof(std::int32_t));
+    }
+  }
+
+  // Integers, so the order of adding does not matter. The histogram lies by month here, by series in the
+  // outcome.
+  void add_to(Outcomes& outcomes) const {
+    const auto months = static_cast<std::size_t>(outcomes.months);
+    const auto series = static_cast<std::size_t>(outcomes.series);
+    for (std::size_t m = 0; m < months; ++m) {
+      for (std::size_t s = 0; s < series; ++s) {
+        const std::uint32_t* from = histogram_.get() + (m * series + s) * kBins;
+        std::uint64_t* to = outcomes.histogram.data() + (s * months + m) * kBins;
+        for (std::size_t b = 0; b < kBins; ++b) to[b] += from[b];
+      }
+    }
+    for (std::size_t i = 0; i < outcomes.sum.size(); ++i) outcomes.sum[i] += sum_[i];
+    for (std::size_t i = 0; i < outcomes.failing.size(); ++i) outcomes.failing[i] += failing_[i];
+  }
+
+ private:
+  std::int32_t columns_;
+  Aligned<Real> real_;
+  Aligned<std::int32_t> integer_, column_;
+  Aligned<std::uint32_t> histogram_{};
+  std::vector<std::int64_t> sum_{};
+  std::vector<std::uint64_t> failing_{};
+  BlockMemory memory_{};
+};
+
+class CpuBackend final : public Backend {
+ public:
+  std::string name() const override { return "cpu"; }
+
+  Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) override {
+    const auto started = std::chrono::steady_clock::now();
+    const Isa isa = choose_isa(plan.isa);
+    const StateLayout layout = state_layout(scenario);
+    const std::uint64_t blocks = (plan.paths.count + kLanes - 1) / kLanes;
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    const auto threads = static_cast<unsigned>(std::clamp<std::uint64_t>(
+        plan.threads > 0 ? static_cast<unsigned>(plan.threads) : cores, 1, std::max<std::uint64_t>(blocks, 1)));
+
+    Outcomes outcomes;
+    outcomes.layout = column_layout(scenario);
+    outcomes.months = scenario.months;
+    outcomes.series = series_count(scenario);
+    const auto rows = static_cast<std::size_t>(outcomes.series) * static_cast<std::size_t>(outcomes.months);
+    outcomes.bins.assign(bins.begin(), bins.end());
+    outcomes.histogram.assign(rows * kBins, 0);
+    outcomes.sum.assign(rows, 0);
+    outcomes.failing.assign(
+        static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months), 0);
+    auto columns = std::make_unique<HostColumns>(outcomes.layout.count(), plan.paths.count, plan.threads);
+
+    std::atomic<std::uint64_t> next{0};
+    std::uint64_t done = 0;
+    std::mutex mutex;
+    std::exception_ptr failure;
+    const auto work = [&] {
+      try {
+        Worker worker(scenario, layout, outcomes.bins.data());
+        for (std::uint64_t block = next++; block < blocks; block = next++) {
+          if (plan.stop != nullptr && plan.stop->load(std::memory_order_relaxed)) break;
+          const std::uint64_t first = block * kLanes;
+          const auto count =
+              static_cast<std::int32_t>(std::min<std::uint64_t>(kLanes, plan.paths.count - first));
+          isa.run_block(scenario, layout, plan.paths.seed, plan.paths.first + first, count, worker.memory());
+          worker.copy_columns(*columns, first, count);
+          if (plan.progress) {
+            const std::lock_guard lock(mutex);
+            plan.progress(done += static_cast<std::uint64_t>(count), plan.paths.count);
+          }
+        }
+        const std::lock_guard lock(mutex);
+        worker.add_to(outcomes);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        failure = std::current_exception();
+        next = blocks;
+      }
+    };
+    std::vector<std::thread> others;
+    for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
+    work();
+    for (std::thread& thread : others) thread.join();
+    if (failure) std::rethrow_exception(failure);
+    if (plan.stop != nullptr && plan.stop->load()) throw Interrupted{};
+
+    outcomes.columns = std::move(columns);
+    outcomes.device =
+        "cpu, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + isa.name;
+    outcomes.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    return outcomes;
+  }
+};
+
+// One path, its values by month; `plan` and `contracted` may be null.
+std::vector<std::int32_t> trace(const Scenario& scenario, std::uint64_t seed, std::uint64_t path,
+                                PlanMonth* plan, Money* contracted) {
+  const StateLayout layout = state_layout(scenario);
+  Worker worker(scenario, layout, nullptr);
+  std::vector<std::int32_t> values(
+      static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months), kFixedMax);
+  worker.memory().trace = values.data();
+  worker.memory().plan = plan;
+  worker.memory().plan_contracted = contracted;
+  choose_isa("auto").run_block(scenario, layout, seed, path, 1, worker.memory());
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::string> cpu_isas() {
+  std::vector<std::string> names;
+  for (const Isa& isa : usable_isas()) names.push_back(isa.name);
+  return names;
+}
+
+std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
+
+void make_plan(ScenarioData& data) {
+  Scenario scenario = data.view();
+  scenario.switches = 0;
+  scenario.has_plan = 0;
+  std::vector<PlanMonth> plan(static_cast<std::size_t>(scenario.months));
+  std::vector<Money> contracted(static_cast<std::size_t>(scenario.months) *
+                                static_cast<std::size_t>(scenario.entity.size));
+  trace(scenario, 0, 0, plan.data(), contracted.data());
+  data.plan = std::move(plan);
+  data.plan_contracted = std::move(contracted);
+  data.parameters.has_plan = 1;
+}
+
+std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path) {
+  return trace(scenario, seed, path, nullptr, nullptr);
+}
+
+std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed) {
+  constexpr std::uint64_t kPilotPaths = 4096;
+  const StateLayout layout = state_layout(scenario);
+  const Isa isa = choose_isa("auto");
+  const auto rows =
+      static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
+  std::vector<std::int32_t> least(rows, kFixedMax), most(rows, -kFixedMax);
+  Worker worker(scenario, layout, nullptr);
+  worker.memory().least = least.data();
+  worker.memory().most = most.data();
+  for (std::uint64_t first = 0; first < kPilotPaths; first += kLanes) {
+    isa.run_block(scenario, layout, seed, first, kLanes, worker.memory());
+  }
+  // The pilot's range and half of it on either side, in 1,024 bins of a power of two.
+  std::vector<BinRange> bins(rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (least[i] > most[i]) continue;
+    const std::int64_t span = std::max<std::int64_t>(static_cast<std::int64_t>(most[i]) - least[i], 1);
+    while ((static_cast<std::int64_t>(kBins) << bins[i].shift) < 2 * span) ++bins[i].shift;
+    const std::int64_t covered = static_cast<std::int64_t>(kBins) << bins[i].shift;
+    const std::int64_t lo = (static_cast<std::int64_t>(least[i]) + most[i] - covered) / 2;
+    bins[i].lo = static_cast<std::int32_t>(std::clamp<std::int64_t>(lo, -kFixedMax, kFixedMax));
+  }
+  return bins;
+}
+
+}  // namespace headroom

@@ -1,0 +1,88 @@
+// Compiled once per instruction set (HEADROOM_ISA). Nothing here may need the standard library's inline
+// functions.
+#include "host/cpu/lanes.hpp"
+
+#include "headroom/month.hpp"
+
+namespace headroom::HEADROOM_ISA {
+namespace {
+
+struct LaneStride {
+  HEADROOM_HD constexpr operator std::size_t() const { return kLanes; }
+};
+
+struct Block {
+  const Scenario& scenario;
+  const StateLayout& layout;
+  BlockMemory memory;
+  std::uint64_t seed, first_path;
+  std::int32_t count;
+
+  template <class F>
+  HEADROOM_HD void each(F&& f) {
+    const auto low = static_cast<std::uint32_t>(first_path);
+    const auto high = static_cast<std::uint32_t>(first_path >> 32);
+    const auto seed_low = static_cast<std::uint32_t>(seed);
+    const auto seed_high = static_cast<std::uint32_t>(seed >> 32);
+#pragma omp simd
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) {
+      f(Path<LaneStride, PhiloxGenerator>{{memory.real, memory.integer, {}, lane},
+                                          low + static_cast<std::uint32_t>(lane),
+                                          select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
+                                          seed_low,
+                                          seed_high,
+                                          memory.column + lane,
+                                          static_cast<std::size_t>(memory.column_stride)});
+    }
+  }
+
+  HEADROOM_HD void observe(std::int32_t series, std::int32_t month) {
+    const std::int32_t* value =
+        memory.integer + static_cast<std::size_t>(layout.observed.integer + series) * kLanes;
+    const std::int64_t row = static_cast<std::int64_t>(series) * scenario.months + month - 1;
+    if (memory.trace != nullptr) memory.trace[row] = value[0];
+    if (memory.least != nullptr) {
+      for (std::int32_t lane = 0; lane < count; ++lane) {
+        memory.least[row] = min(memory.least[row], value[lane]);
+        memory.most[row] = max(memory.most[row], value[lane]);
+      }
+    }
+    if (memory.bins == nullptr) return;
+    std::int64_t total = 0;
+    for (std::int32_t lane = 0; lane < count; ++lane) total += value[lane];
+    memory.sum[row] += total;
+    const BinRange range = memory.bins[row];
+    std::uint32_t* bins =
+        memory.histogram + (static_cast<std::int64_t>(month - 1) * series_count(scenario) + series) * kBins;
+    for (std::int32_t lane = 0; lane < count; ++lane) ++bins[bin_of(range, value[lane])];
+    if (series >= kMeasureCount) {
+      std::uint64_t failing = 0;
+      for (std::int32_t lane = 0; lane < count; ++lane) failing += value[lane] < 0 ? 1U : 0U;
+      memory.failing[static_cast<std::int64_t>(series - kMeasureCount) * scenario.months + month - 1] +=
+          failing;
+    }
+  }
+};
+
+}  // namespace
+
+void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::uint64_t seed,
+               std::uint64_t first_path, std::int32_t count, const BlockMemory& memory) {
+  // Copies whose address stays here: the compiler then knows that no store of a lane changes them.
+  const Scenario scenario = scenario_in;
+  const StateLayout layout = layout_in;
+  Block block{scenario, layout, memory, seed, first_path, count};
+  start(scenario, layout, block);
+  for (std::int32_t month = 1; month <= scenario.months; ++month) {
+    advance(scenario, layout, month, block);
+    if (memory.plan == nullptr) continue;
+    const LaneMemory<LaneStride> first{memory.real, memory.integer, {}, 0};
+    const MarketState market = first.load(layout.market);
+    memory.plan[month - 1] = {market.log_supply, market.utilisation};
+    for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
+      memory.plan_contracted[e * scenario.months + month - 1] = first.load(layout.contract_flows, e).revenue;
+    }
+  }
+}
+
+}  // namespace headroom::HEADROOM_ISA

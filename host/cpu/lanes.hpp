@@ -1,0 +1,49 @@
+// One block of paths on the CPU, per instruction set. lanes.cpp is compiled once for each; only raw pointers
+// cross this boundary, so that no inline function of one instruction set can be linked into another.
+#pragma once
+
+#include <cstdint>
+
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
+
+namespace headroom {
+
+constexpr std::int32_t kLanes = 128;  // paths a block; a block's state stays in L2
+
+// Where a block works and writes. All arrays belong to the caller.
+struct BlockMemory {
+  Real* real;                  // [layout.reals][kLanes]
+  std::int32_t* integer;       // [layout.integers][kLanes]
+  std::int32_t* column;        // entry of the block's first path in column 0
+  std::int64_t column_stride;  // entries between columns
+  const BinRange* bins;        // [series][months]; null: no histograms
+  std::uint32_t* histogram;    // [months][series][kBins]
+  std::int64_t* sum;           // [series][months]
+  std::uint64_t* failing;      // [covenant][months]
+  // The rest is null but where it is asked for.
+  std::int32_t* trace;  // [series][months] of lane 0
+  std::int32_t* least;  // [series][months], over all lanes of all blocks so far
+  std::int32_t* most;
+  PlanMonth* plan;         // [months] of lane 0
+  Money* plan_contracted;  // [entity][months] of lane 0
+};
+
+using BlockFunction = void (*)(const Scenario&, const StateLayout&, std::uint64_t seed,
+                               std::uint64_t first_path, std::int32_t count, const BlockMemory&);
+
+namespace baseline {
+void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
+               const BlockMemory&);
+}
+namespace avx2 {
+void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
+               const BlockMemory&);
+}
+namespace avx512 {
+void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
+               const BlockMemory&);
+}
+
+}  // namespace headroom

@@ -1,0 +1,105 @@
+// simulate(): a scenario and a range of paths in, integers out. Backends implement Backend; nothing here knows
+// text or files.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+
+namespace headroom {
+
+__extension__ using Int128 = __int128;
+
+// The kept columns, wherever they live (host or device memory). Exact integer reductions; every answer is
+// independent of the order of evaluation.
+class ColumnStore {
+ public:
+  virtual ~ColumnStore() = default;
+  // How many threads may ask at once; minimum_of() is called while no other call is under way.
+  virtual int concurrency() const { return 1; }
+  virtual std::uint64_t paths() const = 0;
+  // The ranks-th smallest values (0-based, ascending ranks), in the order of `ranks`.
+  virtual std::vector<std::int32_t> order_statistics(std::int32_t column,
+                                                     std::span<const std::uint64_t> ranks) = 0;
+  virtual std::int64_t sum(std::int32_t column) = 0;
+  virtual Int128 sum_of_squares(std::int32_t column) = 0;
+  virtual std::int64_t sum_of_smallest(std::int32_t column, std::uint64_t count) = 0;
+  virtual Int128 sum_of_squares_of_smallest(std::int32_t column, std::uint64_t count) = 0;
+  // Paths whose value is at most x; in both columns.
+  virtual std::uint64_t count_at_most(std::int32_t column, std::int32_t x) = 0;
+  virtual std::uint64_t count_both_at_most(std::int32_t column_a, std::int32_t xa, std::int32_t column_b,
+                                           std::int32_t xb) = 0;
+  // Sum of `column` over the paths whose `flag` column is at most x.
+  virtual std::int64_t sum_where(std::int32_t column, std::int32_t flag, std::int32_t x) = 0;
+  virtual Int128 sum_of_squares_where(std::int32_t column, std::int32_t flag, std::int32_t x) = 0;
+  // Counts of each value 0..size-1 (others are left out): first-breach months, for instance.
+  virtual std::vector<std::uint64_t> counts(std::int32_t column, std::int32_t size) = 0;
+  // First path whose value is not zero, and how many there are.
+  struct NotZero {
+    std::uint64_t count, first;
+  };
+  virtual NotZero not_zero(std::int32_t column) = 0;
+  // Makes one more column, each path's least value over `count` columns from `first` on, and returns its number,
+  // by which the other operations know it; the next call replaces it. First breach of any covenant, for instance.
+  virtual std::int32_t minimum_of(std::int32_t first, std::int32_t count) = 0;
+  // Raw values of paths [first, first + out.size()).
+  virtual void read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) = 0;
+};
+
+struct Outcomes {
+  ColumnLayout layout{};
+  std::int32_t months = 0;
+  std::int32_t series = 0;               // kMeasureCount + covenants
+  std::vector<BinRange> bins;            // [series][months]
+  std::vector<std::uint64_t> histogram;  // [series][months][kBins]
+  std::vector<std::int64_t> sum;         // [series][months]
+  std::vector<std::uint64_t> failing;    // [covenant][months]: paths that fail the test of that month
+  std::unique_ptr<ColumnStore> columns;
+  std::string device;  // what ran, in words
+  double seconds = 0;  // simulation alone
+};
+
+struct RunPlan {
+  PathRange paths{};
+  int threads = 0;           // 0: all cores
+  std::string isa = "auto";  // CPU: auto, baseline, avx2, avx512
+  std::function<void(std::uint64_t done, std::uint64_t total)>
+      progress;                             // may be empty; called from one thread at a time
+  const std::atomic<bool>* stop = nullptr;  // set: finish early, throw Interrupted
+};
+
+struct Interrupted {};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu", "cuda"
+  virtual Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) = 0;
+};
+
+std::unique_ptr<Backend> make_cpu_backend();
+
+struct CudaProbe {
+  bool built = false;   // compiled in
+  bool usable = false;  // a device answers
+  std::string text;     // card and driver, or why not
+};
+CudaProbe probe_cuda();                        // cuda/ or host/cuda_absent.cpp
+std::unique_ptr<Backend> make_cuda_backend();  // throws std::runtime_error with the reason
+
+// One path of a month-by-month record: what `plan` prints and what replays use. [series][months]; untested
+// headroom: kFixedMax.
+std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path);
+
+// Bin ranges from the first 4,096 paths of the seed, always on the CPU, so that they are the same for every
+// backend.
+std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed);
+
+}  // namespace headroom

@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "host/report/format.hpp"
+#include "host/report/report.hpp"
+
+namespace headroom::report {
+
+namespace {
+
+constexpr std::size_t kLabelWidth = 30;
+
+std::string head(const Company& company, const RiskReport& risk, const RunFacts& facts) {
+  std::string text = fmt::format("{}, as of {}: {} paths of {} months to {}, seed {}", company.name,
+                                 date_label(company, 0), number(static_cast<double>(risk.paths), 0),
+                                 risk.months, date_label(company, risk.months), risk.seed);
+  if (risk.first_path != 0) text += fmt::format(", from path {}", risk.first_path);
+  text += fmt::format("\n  backend {}{}{}: {}\n", facts.backend, facts.reason.empty() ? "" : ", ", facts.reason,
+                      facts.device);
+  const double rate = static_cast<double>(risk.paths) / facts.simulation_seconds;
+  text += fmt::format("  {:.2f} s simulation ({} paths/s), {:.2f} s analysis\n", facts.simulation_seconds,
+                      number(rate, rate > 10000 ? -3 : 0), facts.analysis_seconds);
+  text += fmt::format("  config {}, headroom {} ({})\n", company.hash, facts.version, facts.commit);
+  for (const config::Override& each : company.overrides) {
+    text += fmt::format("  {} = {} ({})\n", each.key, each.new_value,
+                        each.old_value.empty() ? "not in the config" : "was " + each.old_value);
+  }
+  return text;
+}
+
+std::string quantile_text(const Distribution& d, int percent) {
+  const Quantile& q = d.quantile(percent);
+  return supported(q.value, q.standard_error(), 1);
+}
+
+std::vector<std::string> fcf_row(std::string label, const std::optional<double>& plan, const Distribution& d) {
+  std::vector<std::string> row = {std::move(label), plan ? number(*plan, 0) : "-",
+                                  supported(d.mean, d.mean_error, 1),
+                                  number(d.mean_error, d.mean_error < 1 ? 2 : 0)};
+  for (const int percent : {5, 25, 50, 75, 95}) row.push_back(quantile_text(d, percent));
+  const LowerTail& tail = d.tails.front();
+  row.push_back(supported(tail.expected_shortfall, tail.expected_shortfall_error, 1));
+  row.push_back(number(tail.expected_shortfall_error, tail.expected_shortfall_error < 1 ? 2 : 0));
+  return row;
+}
+
+std::string fcf_table(const Company& company, const RiskReport& risk) {
+  Table table;
+  table.row({"", "plan", "mean", "s.e.", "5%", "25%", "50%", "75%", "95%", "ES 5%", "s.e."});
+  table.rule();
+  for (const YearRisk& year : risk.years) {
+    const auto fcf = static_cast<std::size_t>(kYearFcf);
+    table.row(
+        fcf_row(year_label(company, year.first_month, year.last_month), year.plan[fcf], year.measures[fcf]));
+  }
+  table.row(fcf_row("whole horizon", risk.plan_total_fcf, risk.total_fcf));
+  return "\nFree cash flow (CFO - capex), USD million\n" + table.text() +
+         "  ES 5%: mean of the worst 5% of paths. s.e.: standard error of the figure before it.\n";
+}
+
+std::string happens_label(const Company& company, const EventRisk& event) {
+  return event.median_month() == 0 ? "-" : month_label(company, event.median_month());
+}
+
+void event_rows(Table& table, const Company& company, std::string label, const EventRisk& event,
+                const std::array<std::string, 3>& last) {
+  std::vector<std::string> values = {std::move(label)};
+  std::vector<std::string> intervals = {""};
+  for (const EventRisk::Within& within : event.within) {
+    values.push_back(percent(within.probability));
+    intervals.push_back(percent_interval(within.probability));
+  }
+  values.push_back(happens_label(company, event));
+  values.insert(values.end(), last.begin(), last.end());
+  table.row(std::move(values));
+  table.row(std::move(intervals));
+}
+
+std::string covenant_label(const Company& company, const RiskReport& risk, std::size_t v) {
+  const Named& name = company.covenants[v];
+  std::string text = shortened(name.label, kLabelWidth);
+  if (risk.covenants[v].tests.empty()) text += " *";
+  return text;
+}
+
+std::string covenant_table(const Company& company, const RiskReport& risk) {
+  Table table;
+  std::vector<std::string> header = {"P(breach) within, %"};
+  for (const EventRisk::Within& within : risk.liquidity_default.within) {
+    header.push_back(fmt::format("{} months", within.months));
+  }
+  for (const char* each : {"median", "5%", "50%", "95%"}) header.emplace_back(each);
+  table.row(std::move(header));
+  table.rule();
+  bool untested = false;
+  for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
+    const CovenantRisk& covenant = risk.covenants[v];
+    std::array<std::string, 3> least = {"-", "-", "-"};
+    const Distribution& d = covenant.min_headroom;
+    if (d.paths > 0) {
+      std::size_t place = 0;
+      for (const int percent : {5, 50, 95}) {
+        const Quantile& q = d.quantile(percent);
+        least[place++] = supported(q.value, q.standard_error(), covenant.metric == Metric::liquidity ? 0 : 3);
+      }
+    }
+    untested = untested || covenant.tests.empty();
+    event_rows(table, company, covenant_label(company, risk, v), covenant.breach, least);
+  }
+  if (risk.covenants.size() > 1) event_rows(table, company, "any covenant", risk.any_breach, {"", "", ""});
+  event_rows(table, company, "liquidity default", risk.liquidity_default, {"", "", ""});
+  std::string text = "\nCovenants and liquidity\n" + table.text();
+  text +=
+      "  Second line: 95% interval. median: month of the first breach, of the paths that breach.\n"
+      "  5%, 50%, 95%: least headroom over a path's tests, in the metric's unit (liquidity: USD million);"
+      " negative is a breach.\n";
+  if (untested) text += "  * not tested within the horizon\n";
+  return text;
+}
+
+std::string liquidity_lines(const RiskReport& risk) {
+  Table table;
+  table.row({"USD million", "mean", "s.e.", "5%", "50%", "95%", "99%"});
+  table.rule();
+  const auto add = [&table](std::string label, const Distribution& d) {
+    std::vector<std::string> row = {std::move(label), supported(d.mean, d.mean_error, 1),
+                                    number(d.mean_error, d.mean_error < 1 ? 2 : 0)};
+    for (const int percent : {5, 50, 95, 99}) row.push_back(quantile_text(d, percent));
+    table.row(std::move(row));
+  };
+  add("peak funding gap", risk.peak_funding_gap);
+  add("least liquidity", risk.min_liquidity);
+  return "\n" + table.text();
+}
+
+std::string driver_table(const RiskReport& risk) {
+  Table table;
+  table.row({"mean over a path's months", "all paths", "covenant breach", "liquidity default"});
+  table.rule();
+  for (const DriverMeans& driver : risk.drivers) {
+    table.row({std::string(label_of(driver.driver)), supported(driver.all, 3),
+               supported(driver.given_breach, 3), supported(driver.given_liquidity_default, 3)});
+  }
+  return "\nThe world in which it happens\n" + table.text();
+}
+
+std::string guidance_table(const Company& company, const std::vector<GuidanceCheck>& guidance) {
+  if (guidance.empty()) return "";
+  Table table;
+  table.row({"", "guidance", "plan", "10%", "50%", "90%"});
+  table.rule();
+  const auto figure = [](const std::optional<double>& value) { return value ? number(*value, 0) : "-"; };
+  for (const GuidanceCheck& check : guidance) {
+    const Guidance& said = company.guidance[check.guidance];
+    table.row({fmt::format("{} {}", said.year, key_of(said.measure)),
+               number(said.low_musd, 0) + " to " + number(said.high_musd, 0), number(check.plan_musd, 0),
+               figure(check.p10), figure(check.p50), figure(check.p90)});
+  }
+  return "\nWhat the company said, USD million (years include reported months)\n" + table.text();
+}
+
+std::string identities(const RiskReport& risk) {
+  if (risk.violations.paths == 0) return "\nViolated identities: 0\n";
+  std::string names;
+  for (const std::string& name : violation_names(risk.violations.kinds)) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return fmt::format("\nViolated identities: {} paths, first path {} ({}). The result is not to be trusted.\n",
+                     number(static_cast<double>(risk.violations.paths), 0), risk.violations.first_path, names);
+}
+
+}  // namespace
+
+std::string run_text(const Company& company, const Scenario& /*scenario*/, const RiskReport& risk,
+                     const std::vector<GuidanceCheck>& guidance, const RunFacts& facts) {
+  return head(company, risk, facts) + fcf_table(company, risk) + covenant_table(company, risk) +
+         liquidity_lines(risk) + driver_table(risk) + guidance_table(company, guidance) + identities(risk);
+}
+
+}  // namespace headroom::report

@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+#include "host/report/format.hpp"
+#include "host/report/report.hpp"
+
+namespace headroom::report {
+
+namespace {
+
+// One CSV line (RFC 4180 but for the line end, which is "\n"). A figure is written with as many digits as it
+// takes to read the same double again; an unknown one is empty.
+class Line {
+ public:
+  Line& text(std::string_view cell) {
+    if (!line_.empty()) line_ += ',';
+    if (cell.find_first_of(",\"\n") == std::string_view::npos) {
+      line_ += cell;
+    } else {
+      line_ += '"';
+      for (const char c : cell) line_ += c == '"' ? std::string("\"\"") : std::string(1, c);
+      line_ += '"';
+    }
+    return *this;
+  }
+  Line& figure(double value) { return text(std::isfinite(value) ? fmt::format("{}", value + 0.0) : ""); }
+  Line& figure(const std::optional<double>& value) { return figure(value ? *value : kUnknown); }
+  Line& count(std::uint64_t value) { return text(fmt::format("{}", value)); }
+  Line& interval(const Probability& p) { return figure(p.value).figure(p.low).figure(p.high); }
+  void end(std::string& out) const { out += line_ + '\n'; }
+
+ private:
+  std::string line_{};
+};
+
+void fcf_line(std::string& out, const Company& company, std::string_view period, std::string_view label,
+              std::int32_t first, std::int32_t last, const std::optional<double>& plan, const Distribution& d) {
+  Line line;
+  line.text(period).text(label).text(month_label(company, first)).text(month_label(company, last));
+  line.count(d.paths).figure(plan).figure(d.mean).figure(d.mean_error).figure(d.sd);
+  for (const Quantile& q : d.quantiles) line.figure(q.value).figure(q.low).figure(q.high);
+  for (const LowerTail& tail : d.tails) {
+    line.figure(tail.value_at_risk).figure(tail.value_at_risk_error);
+    line.figure(tail.expected_shortfall).figure(tail.expected_shortfall_error);
+  }
+  line.end(out);
+}
+
+// Covenant events carry no test of their own: any covenant, liquidity default.
+void event_lines(std::string& out, const Company& company, std::string_view id, const EventRisk& event) {
+  for (std::size_t t = 0; t < event.cumulative.size(); ++t) {
+    Line line;
+    line.text(id)
+        .text(month_label(company, static_cast<std::int32_t>(t) + 1))
+        .text("")
+        .text("")
+        .text("")
+        .text("");
+    line.interval(event.cumulative[t]);
+    for (std::size_t k = 0; k < kBandPercents.size() + 2; ++k) line.text("");
+    line.end(out);
+  }
+}
+
+}  // namespace
+
+std::string fcf_csv(const Company& company, const RiskReport& risk) {
+  Line header;
+  for (const char* name : {"period", "label", "first_month", "last_month", "paths", "plan_musd", "mean_musd",
+                           "mean_se_musd", "sd_musd"}) {
+    header.text(name);
+  }
+  for (const int percent : kPercents) {
+    header.text(fmt::format("p{}_musd", percent));
+    header.text(fmt::format("p{}_low_musd", percent)).text(fmt::format("p{}_high_musd", percent));
+  }
+  for (const int level : {95, 99}) {
+    header.text(fmt::format("var_{}_musd", level)).text(fmt::format("var_{}_se_musd", level));
+    header.text(fmt::format("es_{}_musd", level)).text(fmt::format("es_{}_se_musd", level));
+  }
+  std::string out;
+  header.end(out);
+  constexpr auto kFcfColumn = static_cast<std::size_t>(kYearFcf);
+  for (const YearRisk& year : risk.years) {
+    fcf_line(out, company, "year", year_label(company, year.first_month, year.last_month), year.first_month,
+             year.last_month, year.plan[kFcfColumn], year.measures[kFcfColumn]);
+  }
+  for (const QuarterRisk& quarter : risk.quarters) {
+    fcf_line(out, company, "quarter", quarter_label(company, quarter.first_month, quarter.last_month),
+             quarter.first_month, quarter.last_month, quarter.plan_fcf, quarter.fcf);
+  }
+  fcf_line(out, company, "horizon", "total", 1, risk.months, risk.plan_total_fcf, risk.total_fcf);
+  return out;
+}
+
+std::string covenants_csv(const Company& company, const RiskReport& risk) {
+  std::string out;
+  Line header;
+  for (const char* name :
+       {"covenant", "month", "threshold", "p_failing", "p_failing_low", "p_failing_high", "p_breached",
+        "p_breached_low", "p_breached_high", "headroom_plan", "headroom_mean"}) {
+    header.text(name);
+  }
+  for (const int percent : kBandPercents) header.text(fmt::format("headroom_p{}", percent));
+  header.end(out);
+  for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
+    const CovenantRisk& covenant = risk.covenants[v];
+    const Series& headroom = risk.bands[static_cast<std::size_t>(kMeasureCount) + v];
+    for (const CovenantRisk::Test& test : covenant.tests) {
+      const auto row = static_cast<std::size_t>(test.month) - 1;
+      const Band& band = headroom.months[row];
+      Line line;
+      line.text(company.covenants[v].id).text(month_label(company, test.month)).figure(test.threshold);
+      line.interval(test.failing).interval(covenant.breach.cumulative[row]);
+      line.figure(band.plan).figure(band.mean);
+      for (const HistogramQuantile& q : band.quantiles) line.figure(q.value);
+      line.end(out);
+    }
+  }
+  if (!risk.covenants.empty()) event_lines(out, company, "any", risk.any_breach);
+  event_lines(out, company, "liquidity_default", risk.liquidity_default);
+  return out;
+}
+
+std::string monthly_csv(const Company& company, const RiskReport& risk) {
+  std::string out;
+  Line header;
+  for (const char* name : {"series", "unit", "month", "plan", "mean"}) header.text(name);
+  for (const int percent : kBandPercents) header.text(fmt::format("p{}", percent));
+  header.text("bin_width").text("out_of_range").end(out);
+  for (const Series& series : risk.bands) {
+    const auto v = static_cast<std::size_t>(series.covenant);
+    const std::string name =
+        series.covenant < 0 ? std::string(key_of(series.measure)) : "headroom/" + company.covenants[v].id;
+    const std::string_view unit =
+        series.covenant < 0 ? unit_of(series.measure) : unit_of(risk.covenants[v].metric);
+    for (std::size_t t = 0; t < series.months.size(); ++t) {
+      const Band& band = series.months[t];
+      if (band.paths == 0) continue;
+      Line line;
+      line.text(name).text(unit).text(month_label(company, static_cast<std::int32_t>(t) + 1));
+      line.figure(band.plan).figure(band.mean);
+      std::string outside;
+      for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
+        line.figure(band.quantiles[k].value);
+        if (band.quantiles[k].outside)
+          outside += fmt::format("{}p{}", outside.empty() ? "" : " ", kBandPercents[k]);
+      }
+      line.figure(band.bin_width).text(outside).end(out);
+    }
+  }
+  return out;
+}
+
+}  // namespace headroom::report

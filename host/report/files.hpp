@@ -1,0 +1,28 @@
+// Result files that are there in full or not at all.
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace headroom::report {
+
+struct OutputError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct OutputFile {
+  std::string name;  // inside the folder
+  std::string content;
+};
+
+// Makes the folder where it is missing and checks that a file can be made in it. Throws OutputError.
+void prepare_folder(const std::filesystem::path& folder);
+
+// Writes every file under a temporary name in the folder, flushes all to the disk, then renames them: a reader
+// never sees half a file, and old files stay until all new ones are complete. Throws OutputError and leaves no
+// temporary file behind.
+void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files);
+
+}  // namespace headroom::report

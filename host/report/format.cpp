@@ -1,0 +1,210 @@
+#include "host/report/format.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace headroom::report {
+
+int supported_digits(double value, double standard_error, int most) {
+  if (!std::isfinite(value) || !std::isfinite(standard_error) || standard_error <= 0) return most;
+  // Smallest power of ten that is at least half a standard error.
+  const double exponent = std::ceil(std::log10(standard_error / 2) - 1e-9);
+  return std::min(most, -static_cast<int>(exponent));
+}
+
+std::string number(double value, int decimals) {
+  if (!std::isfinite(value)) return "-";
+  if (decimals < 0) {
+    const double unit = std::pow(10.0, -decimals);
+    value = std::round(value / unit) * unit;
+  }
+  std::string text = fmt::format("{:.{}f}", std::fabs(value), std::max(decimals, 0));
+  const bool zero = text.find_first_of("123456789") == std::string::npos;
+  for (std::size_t place = std::min(text.find('.'), text.size()); place > 3; place -= 3) {
+    text.insert(place - 3, ",");
+  }
+  return value < 0 && !zero ? "-" + text : text;
+}
+
+std::string supported(double value, double standard_error, int most) {
+  return number(value, supported_digits(value, standard_error, most));
+}
+
+std::string supported(const Estimate& estimate, int most) {
+  return supported(estimate.value, estimate.standard_error, most);
+}
+
+namespace {
+
+int percent_digits(const Probability& p) {
+  return std::max(0, supported_digits(100 * p.value, 100 * (p.high - p.low) / (2 * kNormal95), 5));
+}
+
+}  // namespace
+
+std::string percent(const Probability& p) {
+  if (p.of == 0) return "-";
+  if (p.count == 0) return "0";
+  return number(100 * p.value, percent_digits(p));
+}
+
+std::string percent_interval(const Probability& p) {
+  if (p.of == 0) return "";
+  const int digits = percent_digits(p) + (p.count == 0 ? 1 : 0);
+  return fmt::format("{}-{}", number(100 * p.low, p.count == 0 ? 0 : digits), number(100 * p.high, digits));
+}
+
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;  // not a continuation byte
+  }));
+}
+
+std::string shortened(std::string_view text, std::size_t most) {
+  if (width(text) <= most) return std::string(text);
+  std::size_t bytes = 0;
+  std::size_t characters = 0;
+  while (bytes < text.size()) {
+    if ((static_cast<unsigned char>(text[bytes]) & 0xC0U) != 0x80U && ++characters > most - 3) break;
+    ++bytes;
+  }
+  return std::string(text.substr(0, bytes)) + "...";
+}
+
+std::string Table::text(std::string_view indent) const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width(row[c]));
+  }
+  std::size_t whole = 0;
+  for (const std::size_t each : widths) whole += each + 2;
+  std::string text;
+  for (const auto& row : rows_) {
+    std::string line;
+    if (row.empty() && whole > 2) line.assign(whole - 2, '-');
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const std::string padding(widths[c] - width(row[c]), ' ');
+      if (c > 0) line += "  ";
+      line += c == 0 ? row[c] + padding : padding + row[c];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += fmt::format("{}{}\n", line.empty() ? "" : indent, line);
+  }
+  return text;
+}
+
+std::string date_label(const Company& company, std::int32_t month) {
+  return config::format_date(config::month_end(company.as_of, month));
+}
+
+std::string month_label(const Company& company, std::int32_t month) {
+  return config::format_month(config::month_end(company.as_of, month));
+}
+
+std::string quarter_label(const Company& company, std::int32_t first, std::int32_t last) {
+  const config::Date end = config::month_end(company.as_of, last);
+  const unsigned month = static_cast<unsigned>(end.month());
+  const bool whole = last - first == 2 && month % 3 == 0;
+  return fmt::format("{}Q{:02}{}", (month + 2) / 3, static_cast<int>(end.year()) % 100, whole ? "" : " part");
+}
+
+std::string year_label(const Company& company, std::int32_t first, std::int32_t last) {
+  constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const config::Date end = config::month_end(company.as_of, last);
+  const int year = static_cast<int>(end.year());
+  if (last - first == 11) return fmt::format("{}", year);
+  const unsigned to = static_cast<unsigned>(end.month());
+  const unsigned from = to - static_cast<unsigned>(last - first);
+  return fmt::format("{} {}-{}", year, kMonths[from - 1], kMonths[to - 1]);
+}
+
+namespace {
+
+struct MeasureNames {
+  std::string_view key, unit;
+};
+constexpr std::array<MeasureNames, kMeasureCount> kMeasures = {{{"revenue", "musd"},
+                                                                {"ebitda", "musd"},
+                                                                {"cash_interest", "musd"},
+                                                                {"cash_tax", "musd"},
+                                                                {"working_capital", "musd"},
+                                                                {"cfo", "musd"},
+                                                                {"capex", "musd"},
+                                                                {"fcf", "musd"},
+                                                                {"levered_fcf", "musd"},
+                                                                {"net_income", "musd"},
+                                                                {"adjusted_net_income", "musd"},
+                                                                {"debt", "musd"},
+                                                                {"cash", "musd"},
+                                                                {"liquidity", "musd"},
+                                                                {"arr", "musd_per_year"},
+                                                                {"backlog", "musd"},
+                                                                {"deferred_revenue", "musd"},
+                                                                {"utilisation", "share"},
+                                                                {"tightness", "log"},
+                                                                {"market_price", "usd_per_gpu_hour"},
+                                                                {"short_rate", "per_year"}}};
+static_assert(kMeasures[kShortRate].key == "short_rate" && kMeasures[kArr].key == "arr");
+
+constexpr std::array<std::string_view, kYearColumnCount> kYearColumns = {
+    "revenue", "ebitda", "cash_interest", "cfo", "capex", "fcf", "levered_fcf", "net_income"};
+
+struct PathColumnNames {
+  std::string_view key, label;
+};
+constexpr std::array<PathColumnNames, kPathColumnCount> kPathColumns = {
+    {{"total_fcf", "total FCF"},
+     {"peak_funding_gap", "peak funding gap"},
+     {"liquidity_default_month", "month of liquidity default"},
+     {"min_liquidity", "least liquidity"},
+     {"dilution", "dilution"},
+     {"violations", "violated identities"},
+     {"mean_tightness", "tightness of the market (log)"},
+     {"mean_price", "GPU rental price, share of the start's"},
+     {"mean_short_rate", "short rate, per year"},
+     {"mean_spread_multiplier", "multiplier of new spreads"},
+     {"mean_power_multiplier", "multiplier of floating power prices"},
+     {"mean_churn", "churn multiplier"},
+     {"glut_months", "months of glut"},
+     {"max_months_late", "months late, worst site"},
+     {"systemic_delay", "systemic delay draw (normal)"},
+     {"ageing_multiplier", "ageing multiplier of GPU prices"}}};
+static_assert(kPathColumns[kAgeingMultiplier].key == "ageing_multiplier");
+
+constexpr std::array<std::string_view, 8> kMetrics = {"dscr",         "contract_realization", "leverage",
+                                                      "net_leverage", "interest_coverage",    "liquidity",
+                                                      "ltv",          "backlog_coverage"};
+static_assert(static_cast<std::size_t>(Metric::backlog_coverage) == 7);
+
+constexpr std::array<std::string_view, 7> kViolationNames = {
+    "cash", "debt", "deferred revenue", "PP&E", "assets = liabilities + equity", "not finite", "out of range"};
+
+}  // namespace
+
+std::string_view key_of(Measure measure) { return kMeasures.at(static_cast<std::size_t>(measure)).key; }
+std::string_view unit_of(Measure measure) { return kMeasures.at(static_cast<std::size_t>(measure)).unit; }
+std::string_view key_of(YearColumn column) { return kYearColumns.at(static_cast<std::size_t>(column)); }
+std::string_view key_of(PathColumn column) { return kPathColumns.at(static_cast<std::size_t>(column)).key; }
+std::string_view label_of(PathColumn column) { return kPathColumns.at(static_cast<std::size_t>(column)).label; }
+std::string_view key_of(Metric metric) { return kMetrics.at(static_cast<std::size_t>(metric)); }
+std::string_view unit_of(Metric metric) { return metric == Metric::liquidity ? "musd" : "ratio"; }
+
+std::string_view key_of(GuidanceMeasure measure) {
+  constexpr std::array<std::string_view, 5> kNames = {"revenue", "ebitda", "capex", "exit_arr", "backlog"};
+  return kNames.at(static_cast<std::size_t>(measure));
+}
+
+std::vector<std::string> violation_names(std::int32_t kinds) {
+  std::vector<std::string> names;
+  for (std::size_t bit = 0; bit < kViolationNames.size(); ++bit) {
+    if ((static_cast<std::uint32_t>(kinds) >> bit & 1U) != 0) names.emplace_back(kViolationNames[bit]);
+  }
+  return names;
+}
+
+}  // namespace headroom::report

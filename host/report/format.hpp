@@ -1,0 +1,59 @@
+// Numbers and tables for a terminal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/config/company.hpp"
+#include "host/risk/analysis.hpp"
+
+namespace headroom::report {
+
+// How many decimals the Monte Carlo error supports: the last digit shown is worth at least half a standard
+// error. Negative: rounded to tens, hundreds. Never more than `most`, which is also the answer where the error
+// is zero or unknown. A value smaller than its error is rounded like its error.
+int supported_digits(double value, double standard_error, int most);
+
+// Rounded to that many decimals, thousands apart by commas: 12,345.6; a value that is not known: "-".
+std::string number(double value, int decimals);
+std::string supported(double value, double standard_error, int most);
+std::string supported(const Estimate& estimate, int most);
+
+// In percent without the sign: value, and interval "low-high", with the same digits.
+std::string percent(const Probability& probability);
+std::string percent_interval(const Probability& probability);
+
+// Columns of text; the first is left-aligned, the others right-aligned, two spaces apart.
+class Table {
+ public:
+  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void rule() { rows_.emplace_back(); }  // a line of dashes
+  std::string text(std::string_view indent = "  ") const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_{};
+};
+
+std::size_t width(std::string_view text);                        // characters, not bytes, of UTF-8
+std::string shortened(std::string_view text, std::size_t most);  // at most so many characters, with "..."
+
+// Dates of month ends. Month 0 is as_of.
+std::string month_label(const Company& company, std::int32_t month);                       // 2026-03
+std::string date_label(const Company& company, std::int32_t month);                        // 2026-03-31
+std::string quarter_label(const Company& company, std::int32_t first, std::int32_t last);  // 2Q26
+std::string year_label(const Company& company, std::int32_t first, std::int32_t last);     // 2026, 2026 Apr-Dec
+
+// Keys and units, as in the files.
+std::string_view key_of(Measure measure);   // revenue
+std::string_view unit_of(Measure measure);  // musd, share, usd_per_gpu_hour, per_year, log
+std::string_view key_of(YearColumn column);
+std::string_view key_of(PathColumn column);    // mean_tightness
+std::string_view label_of(PathColumn column);  // mean tightness (log)
+std::string_view key_of(Metric metric);        // dscr
+std::string_view unit_of(Metric metric);       // musd for liquidity, otherwise ratio
+std::string_view key_of(GuidanceMeasure measure);
+std::vector<std::string> violation_names(std::int32_t kinds);
+
+}  // namespace headroom::report

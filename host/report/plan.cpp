@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include "host/report/format.hpp"
+#include "host/report/report.hpp"
+
+namespace headroom::report {
+
+namespace {
+
+std::vector<std::string> figures(std::string label, const PlanPeriod& p) {
+  return {std::move(label),           number(p.revenue, 0), number(p.ebitda, 0), number(100 * p.margin(), 1),
+          number(p.cash_interest, 0), number(p.capex, 0),   number(p.fcf, 0),    number(p.debt, 0),
+          number(p.cash, 0),          number(p.arr, 0),     number(p.backlog, 0)};
+}
+
+std::string reported_label(const Company& company) {
+  const config::Date as_of = company.as_of;
+  const auto month = static_cast<std::int32_t>(static_cast<unsigned>(as_of.month()));
+  const std::string period = month == 3 ? quarter_label(company, -2, 0) : year_label(company, 1 - month, 0);
+  return period + " reported";
+}
+
+std::string year_row_label(const Company& company, const PlanPeriod& year) {
+  if (!year.includes_reported) return year_label(company, year.first_month, year.last_month);
+  const int calendar_year = static_cast<int>(config::month_end(company.as_of, year.last_month).year());
+  const bool to_december =
+      static_cast<unsigned>(config::month_end(company.as_of, year.last_month).month()) == 12;
+  return fmt::format("{} with reported", to_december ? fmt::format("{}", calendar_year)
+                                                     : year_label(company, year.first_month, year.last_month));
+}
+
+std::string figure_table(const Company& company, const PlanTable& table) {
+  Table text;
+  text.row({"USD million", "revenue", "EBITDA", "margin %", "interest", "capex", "FCF", "debt", "cash", "ARR",
+            "backlog"});
+  text.rule();
+  if (table.reported) text.row(figures(reported_label(company), *table.reported));
+  for (const PlanPeriod& quarter : table.quarters) {
+    text.row(figures(quarter_label(company, quarter.first_month, quarter.last_month), quarter));
+  }
+  text.rule();
+  for (const PlanPeriod& year : table.years) text.row(figures(year_row_label(company, year), year));
+  return text.text();
+}
+
+std::string headroom_table(const Company& company, const Scenario& scenario, const PlanTable& table) {
+  if (company.covenants.empty()) return "";
+  std::string legend;
+  std::vector<std::string> header = {"least in the quarter"};
+  for (std::size_t v = 0; v < company.covenants.size(); ++v) {
+    const Covenant& covenant = scenario.covenant[static_cast<std::int32_t>(v)];
+    header.push_back(fmt::format("[{}]", v + 1));
+    legend += fmt::format("  [{}] {}: {}{}\n", v + 1, company.covenants[v].label, key_of(covenant.metric),
+                          covenant.metric == Metric::liquidity ? ", USD million" : "");
+  }
+  Table text;
+  text.row(std::move(header));
+  text.rule();
+  for (const PlanPeriod& quarter : table.quarters) {
+    std::vector<std::string> row = {quarter_label(company, quarter.first_month, quarter.last_month)};
+    for (std::size_t v = 0; v < quarter.headroom.size(); ++v) {
+      const Covenant& covenant = scenario.covenant[static_cast<std::int32_t>(v)];
+      const auto& headroom = quarter.headroom[v];
+      row.push_back(headroom ? number(*headroom, covenant.metric == Metric::liquidity ? 0 : 2) : "-");
+    }
+    text.row(std::move(row));
+  }
+  return "\nCovenant headroom (positive is safe, - not tested)\n" + legend + "\n" + text.text();
+}
+
+std::string_view word(GuidanceCheck::Mark mark) {
+  switch (mark) {
+    case GuidanceCheck::Mark::below:
+      return "BELOW";
+    case GuidanceCheck::Mark::inside:
+      return "in";
+    case GuidanceCheck::Mark::above:
+      return "ABOVE";
+    default:
+      return "-";
+  }
+}
+
+std::string guidance_table(const Company& company, const std::vector<GuidanceCheck>& guidance) {
+  if (guidance.empty()) return "";
+  Table text;
+  text.row({"USD million", "plan", "low", "high", "", "source"});
+  text.rule();
+  for (const GuidanceCheck& check : guidance) {
+    const Guidance& said = company.guidance[check.guidance];
+    text.row({fmt::format("{} {}", said.year, key_of(said.measure)), number(check.plan_musd, 0),
+              number(said.low_musd, 0), number(said.high_musd, 0), std::string(word(check.mark)),
+              shortened(said.source, 50)});
+  }
+  return "\nPlan against what the company said (years include reported months)\n" + text.text();
+}
+
+}  // namespace
+
+std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
+                      const std::vector<GuidanceCheck>& guidance) {
+  return fmt::format("{}, plan as of {}: every shock at zero, every delay at its median\n\n", company.name,
+                     date_label(company, 0)) +
+         figure_table(company, table) + guidance_table(company, guidance) +
+         headroom_table(company, scenario, table);
+}
+
+}  // namespace headroom::report

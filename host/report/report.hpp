@@ -1,0 +1,46 @@
+// What a run, a plan and a check say: text for the terminal, files for programs. Nothing is computed here;
+// figures come from host/risk as they are.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/config/company.hpp"
+#include "host/risk/analysis.hpp"
+#include "host/risk/plan_table.hpp"
+
+namespace headroom::report {
+
+// How the result came about: everything that may differ between two runs of equal result.
+struct RunFacts {
+  std::string version{}, commit{};
+  std::string backend{};  // cpu, cuda
+  std::string reason{};   // why that backend was taken; empty where it was asked for
+  std::string device{};   // in words
+  int threads = 0;        // 0: all cores
+  std::string isa{};
+  double simulation_seconds = 0;
+  double analysis_seconds = 0;
+};
+
+// A run's tables: what ran, FCF by calendar year, covenants, liquidity, drivers, guidance, identities.
+std::string run_text(const Company& company, const Scenario& scenario, const RiskReport& risk,
+                     const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
+
+// The plan by quarter and calendar year.
+std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
+                      const std::vector<GuidanceCheck>& guidance);
+
+// What was read from a config.
+std::string check_text(const Company& company, const Scenario& scenario);
+
+// Files. The part `results` of summary.json and the CSV files hold nothing that depends on backend, threads or
+// time.
+std::string summary_json(const Company& company, const Scenario& scenario, const RiskReport& risk,
+                         const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
+std::string fcf_csv(const Company& company, const RiskReport& risk);
+std::string covenants_csv(const Company& company, const RiskReport& risk);
+std::string monthly_csv(const Company& company, const RiskReport& risk);
+
+}  // namespace headroom::report

@@ -1,0 +1,320 @@
+#include "host/risk/analysis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "host/risk/parallel.hpp"
+
+namespace headroom {
+
+namespace {
+
+constexpr std::array kTailPercents = {5, 1};
+constexpr std::array kLowIsBad = {kYearRevenue, kYearEbitda,     kYearCfo,
+                                  kYearFcf,     kYearLeveredFcf, kYearNetIncome};
+// The measure that a year column adds up.
+constexpr std::array kSummed = {kRevenue, kEbitda, kCashInterest, kCfo, kCapex, kFcf, kLeveredFcf, kNetIncome};
+static_assert(kSummed.size() == kYearColumnCount);
+
+std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
+
+// Of the paths whose value is under `none` (a marker at the upper end of the column, such as kNever). They are
+// the smallest, so ranks and sums of the smallest serve.
+Distribution distribution(ColumnStore& columns, std::int32_t column, double scale, bool with_tails = false,
+                          std::int64_t none = INT32_MAX) {
+  Distribution found;
+  const std::uint64_t n = none > INT32_MAX - 1
+                              ? columns.paths()
+                              : columns.count_at_most(column, static_cast<std::int32_t>(none - 1));
+  found.paths = n;
+  for (std::size_t k = 0; k < kPercents.size(); ++k) found.quantiles[k].percent = kPercents[k];
+  if (n == 0) return found;
+
+  const Moments whole =
+      moments(columns.sum_of_smallest(column, n), columns.sum_of_squares_of_smallest(column, n), n, scale);
+  found.mean = whole.mean.value;
+  found.mean_error = whole.mean.standard_error;
+  found.sd = whole.sd;
+
+  std::vector<std::uint64_t> ranks;
+  for (const int percent : kPercents) {
+    const QuantileRanks r = quantile_ranks(percent, n);
+    ranks.insert(ranks.end(), {r.low, r.at, r.high});
+  }
+  std::vector<std::uint64_t> ascending = ranks;
+  std::sort(ascending.begin(), ascending.end());
+  const std::vector<std::int32_t> values = columns.order_statistics(column, ascending);
+  const auto value_at = [&](std::uint64_t rank) {
+    const auto place = std::lower_bound(ascending.begin(), ascending.end(), rank) - ascending.begin();
+    return values[static_cast<std::size_t>(place)] * scale;
+  };
+  for (std::size_t k = 0; k < kPercents.size(); ++k) {
+    found.quantiles[k] = {kPercents[k], value_at(ranks[3 * k + 1]), value_at(ranks[3 * k]),
+                          value_at(ranks[3 * k + 2])};
+  }
+
+  if (!with_tails) return found;
+  for (const int percent : kTailPercents) {
+    const std::uint64_t tail = tail_count(percent, n);
+    const Moments low = moments(columns.sum_of_smallest(column, tail),
+                                columns.sum_of_squares_of_smallest(column, tail), tail, scale);
+    const Quantile& edge = found.quantile(percent);
+    const double es = low.mean.value;
+    found.tails.push_back({percent, edge.value, edge.standard_error(), es,
+                           expected_shortfall_error(low.sd * low.sd, edge.value, es, percent, tail)});
+  }
+  return found;
+}
+
+EventRisk event_risk(ColumnStore& columns, std::int32_t column, std::int32_t months) {
+  const std::vector<std::uint64_t> counts = columns.counts(column, months + 1);
+  const std::uint64_t paths = columns.paths();
+  EventRisk found;
+  std::uint64_t happened = counts[0];  // month 0: had happened at as_of
+  for (std::int32_t t = 1; t <= months; ++t) {
+    happened += counts[at(t)];
+    found.cumulative.push_back(wilson(happened, paths));
+  }
+  for (const std::int32_t within : kWithinMonths) {
+    if (within < months) found.within.push_back({within, found.cumulative[at(within - 1)]});
+  }
+  found.within.push_back({months, found.cumulative.back()});
+  for (std::size_t k = 0; happened > 0 && k < kTimePercents.size(); ++k) {
+    const std::uint64_t rank = tail_count(kTimePercents[k], happened);
+    const auto reached = std::find_if(found.cumulative.begin(), found.cumulative.end(),
+                                      [&](const Probability& p) { return p.count >= rank; });
+    found.month_if_it_happens[k] = static_cast<std::int32_t>(reached - found.cumulative.begin()) + 1;
+  }
+  return found;
+}
+
+// Mean of a driver over the paths whose flag column is at most `months`.
+Estimate mean_where(ColumnStore& columns, std::int32_t driver, std::int32_t flag, std::int32_t months,
+                    double scale) {
+  return moments(columns.sum_where(driver, flag, months), columns.sum_of_squares_where(driver, flag, months),
+                 columns.count_at_most(flag, months), scale)
+      .mean;
+}
+
+Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int32_t series,
+                    std::span<const std::int32_t> plan) {
+  const std::int32_t covenant = series < kMeasureCount ? -1 : series - kMeasureCount;
+  Series found;
+  found.covenant = covenant;
+  found.measure = covenant < 0 ? static_cast<Measure>(series) : kMeasureCount;
+  const double scale =
+      covenant < 0 ? measure_scale(scenario, found.measure) : headroom_scale(scenario, covenant);
+  for (std::int32_t month = 0; month < outcomes.months; ++month) {
+    const std::size_t cell = at(series) * at(outcomes.months) + at(month);
+    const std::span bins(outcomes.histogram.data() + cell * kBins, kBins);
+    const BinRange range = outcomes.bins[cell];
+    Band band;
+    for (const std::uint64_t count : bins) band.paths += count;
+    if (band.paths > 0) {
+      band.mean = static_cast<double>(outcomes.sum[cell]) / static_cast<double>(band.paths) * scale;
+      band.bin_width = std::ldexp(scale, range.shift);
+      for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
+        band.quantiles[k] = histogram_quantile(bins, range, kBandPercents[k]);
+        band.quantiles[k].value *= scale;
+      }
+    }
+    if (!plan.empty() && plan[cell] != kFixedMax) band.plan = plan[cell] * scale;
+    found.months.push_back(band);
+  }
+  return found;
+}
+
+// First and last month of each calendar year or quarter of the horizon.
+template <class Period>
+std::vector<std::pair<std::int32_t, std::int32_t>> periods(const Scenario& scenario, Period period) {
+  std::vector<std::pair<std::int32_t, std::int32_t>> found;
+  for (std::int32_t t = 1; t <= scenario.months; ++t) {
+    const auto index = at(period(scenario.month[t - 1]));
+    if (index >= found.size()) found.resize(index + 1, {t, t});
+    found[index].second = t;
+  }
+  return found;
+}
+
+std::optional<double> plan_total(std::span<const std::int32_t> plan, const Scenario& scenario, Measure measure,
+                                 std::int32_t first_month, std::int32_t last_month) {
+  if (plan.empty()) return {};
+  std::int64_t total = 0;
+  for (std::int32_t t = first_month; t <= last_month; ++t) {
+    total += plan[at(measure) * at(scenario.months) + at(t - 1)];
+  }
+  return static_cast<double>(total) * measure_scale(scenario, measure);
+}
+
+}  // namespace
+
+const Quantile& Distribution::quantile(int percent) const {
+  const auto place = std::find(kPercents.begin(), kPercents.end(), percent) - kPercents.begin();
+  return quantiles.at(static_cast<std::size_t>(place));
+}
+
+const HistogramQuantile& Band::quantile(int percent) const {
+  const auto place = std::find(kBandPercents.begin(), kBandPercents.end(), percent) - kBandPercents.begin();
+  return quantiles.at(static_cast<std::size_t>(place));
+}
+
+double musd_per_unit(const Scenario& scenario) { return static_cast<double>(scenario.ledger_usd) / 1e6; }
+
+double measure_scale(const Scenario& scenario, Measure measure) {
+  const bool fixed_point =
+      measure == kUtilisation || measure == kTightness || measure == kMarketPrice || measure == kShortRate;
+  return fixed_point ? 1 / static_cast<double>(kFixedOne) : musd_per_unit(scenario);
+}
+
+double headroom_scale(const Scenario& scenario, std::int32_t covenant) {
+  return scenario.covenant[covenant].metric == Metric::liquidity ? musd_per_unit(scenario)
+                                                                 : 1 / static_cast<double>(kFixedOne);
+}
+
+RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
+                   std::span<const std::int32_t> plan) {
+  ColumnStore& columns = *outcomes.columns;
+  const ColumnLayout& layout = outcomes.layout;
+  const std::int32_t months = scenario.months;
+  const double musd = musd_per_unit(scenario);
+  constexpr double kFixed = 1 / static_cast<double>(kFixedOne);
+  if (columns.paths() == 0) throw std::invalid_argument("analyse: there are no paths");
+
+  RiskReport report;
+  report.seed = paths.seed;
+  report.first_path = paths.first;
+  report.paths = columns.paths();
+  report.months = months;
+
+  // All places are made before the tasks that fill them.
+  std::vector<std::function<void()>> tasks;
+  const auto add = [&tasks](auto& place, auto make) { tasks.emplace_back([&place, make] { place = make(); }); };
+
+  const auto years = periods(scenario, [](const MonthRow& row) { return row.year; });
+  report.years.resize(years.size());
+  for (std::int32_t y = 0; y < layout.years; ++y) {
+    YearRisk& year = report.years[at(y)];
+    std::tie(year.first_month, year.last_month) = years[at(y)];
+    for (std::int32_t c = 0; c < kYearColumnCount; ++c) {
+      const auto column = static_cast<YearColumn>(c);
+      const bool tails = std::find(kLowIsBad.begin(), kLowIsBad.end(), column) != kLowIsBad.end();
+      year.plan[at(c)] = plan_total(plan, scenario, kSummed[at(c)], year.first_month, year.last_month);
+      add(year.measures[at(c)], [&columns, id = layout.year(column, y), musd, tails] {
+        return distribution(columns, id, musd, tails);
+      });
+    }
+  }
+  const auto quarters = periods(scenario, [](const MonthRow& row) { return row.quarter; });
+  report.quarters.resize(quarters.size());
+  for (std::int32_t q = 0; q < layout.quarters; ++q) {
+    QuarterRisk& quarter = report.quarters[at(q)];
+    std::tie(quarter.first_month, quarter.last_month) = quarters[at(q)];
+    quarter.plan_fcf = plan_total(plan, scenario, kFcf, quarter.first_month, quarter.last_month);
+    add(quarter.fcf,
+        [&columns, id = layout.quarter_fcf(q), musd] { return distribution(columns, id, musd, true); });
+  }
+  report.plan_total_fcf = plan_total(plan, scenario, kFcf, 1, months);
+  add(report.total_fcf, [&] { return distribution(columns, layout.path(kTotalFcf), musd, true); });
+  add(report.peak_funding_gap, [&] { return distribution(columns, layout.path(kPeakFundingGap), musd); });
+  add(report.min_liquidity, [&] { return distribution(columns, layout.path(kMinLiquidity), musd, true); });
+  add(report.dilution, [&] { return distribution(columns, layout.path(kDilution), kFixed); });
+
+  report.covenants.resize(at(layout.covenants));
+  for (std::int32_t v = 0; v < layout.covenants; ++v) {
+    CovenantRisk& covenant = report.covenants[at(v)];
+    const Covenant& terms = scenario.covenant[v];
+    covenant.metric = terms.metric;
+    covenant.maximum = terms.maximum != 0;
+    const double scale = headroom_scale(scenario, v);
+    const double threshold_scale = terms.metric == Metric::liquidity ? musd : 1.0;
+    for (std::int32_t t = 1; t <= months; ++t) {
+      const CovenantTest& test = scenario.covenant_test[v * months + t - 1];
+      if (test.tested == 0) continue;
+      const std::uint64_t failing = outcomes.failing[at(v) * at(months) + at(t - 1)];
+      covenant.tests.push_back(
+          {t, static_cast<double>(test.threshold) * threshold_scale, wilson(failing, report.paths)});
+    }
+    add(covenant.breach, [&, v] { return event_risk(columns, layout.first_breach(v), months); });
+    add(covenant.min_headroom, [&columns, id = layout.min_headroom(v), scale] {
+      return distribution(columns, id, scale, true, kFixedMax);
+    });
+  }
+
+  report.sites.resize(at(layout.sites));
+  for (std::int32_t i = 0; i < layout.sites; ++i) {
+    SiteRisk& site = report.sites[at(i)];
+    const std::int32_t id = layout.months_late(i);
+    site.running = scenario.site[i].running != 0;
+    add(site.months_late, [&columns, id] { return distribution(columns, id, kFixed, false, kNever); });
+    add(site.late, [&columns, id] {
+      return wilson(columns.count_at_most(id, kNever - 1) - columns.count_at_most(id, 0), columns.paths());
+    });
+    add(site.never_opens, [&columns, id] {
+      return wilson(columns.paths() - columns.count_at_most(id, kNever - 1), columns.paths());
+    });
+  }
+  report.customer_defaults.resize(at(layout.customers));
+  for (std::int32_t c = 0; c < layout.customers; ++c) {
+    add(report.customer_defaults[at(c)],
+        [&, c] { return event_risk(columns, layout.default_month(c), months); });
+  }
+
+  const std::int32_t defaulted = layout.path(kLiquidityDefaultMonth);
+  add(report.liquidity_default, [&] { return event_risk(columns, defaulted, months); });
+  std::vector<std::int32_t> flags;
+  for (std::int32_t v = 0; v < layout.covenants; ++v) flags.push_back(layout.first_breach(v));
+  flags.push_back(defaulted);
+  report.joint.assign(flags.size(), std::vector<Probability>(flags.size()));
+  for (std::size_t a = 0; a < flags.size(); ++a) {
+    for (std::size_t b = a; b < flags.size(); ++b) {
+      tasks.emplace_back([&, a, b] {
+        const std::uint64_t both = columns.count_both_at_most(flags[a], months, flags[b], months);
+        report.joint[a][b] = report.joint[b][a] = wilson(both, report.paths);
+      });
+    }
+  }
+
+  const bool covenants = layout.covenants > 0;
+  const std::int32_t any = covenants ? columns.minimum_of(layout.first_breach(0), layout.covenants) : -1;
+  if (covenants) {
+    add(report.any_breach, [&columns, any, months] { return event_risk(columns, any, months); });
+  } else {
+    report.any_breach.cumulative.assign(at(months), wilson(0, report.paths));
+    report.any_breach.within.push_back({months, wilson(0, report.paths)});
+  }
+  for (std::int32_t d = kMeanTightness; d < kPathColumnCount; ++d) {
+    report.drivers.push_back({static_cast<PathColumn>(d), {}, {}, {}});
+  }
+  for (DriverMeans& driver : report.drivers) {
+    const std::int32_t id = layout.path(driver.driver);
+    const double scale = driver.driver == kGlutMonths ? 1.0 : kFixed;
+    add(driver.all, [&columns, id, scale] {
+      return moments(columns.sum(id), columns.sum_of_squares(id), columns.paths(), scale).mean;
+    });
+    if (covenants) {
+      add(driver.given_breach, [=, &columns] { return mean_where(columns, id, any, months, scale); });
+    }
+    add(driver.given_liquidity_default,
+        [=, &columns] { return mean_where(columns, id, defaulted, months, scale); });
+  }
+
+  report.bands.resize(at(outcomes.series));
+  for (std::int32_t s = 0; s < outcomes.series; ++s) {
+    add(report.bands[at(s)], [&, s] { return series_bands(scenario, outcomes, s, plan); });
+  }
+  run_tasks(columns.concurrency(), tasks);
+
+  const ColumnStore::NotZero offenders = columns.not_zero(layout.path(kViolations));
+  if (offenders.count > 0) {
+    std::int32_t kinds = 0;
+    columns.read(layout.path(kViolations), offenders.first, std::span(&kinds, 1));
+    report.violations = {offenders.count, paths.first + offenders.first, kinds};
+  }
+  return report;
+}
+
+}  // namespace headroom

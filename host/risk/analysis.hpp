@@ -1,0 +1,167 @@
+// From what the paths reported to what a lender asks: distributions, breach probabilities, joint breaches and
+// the state of the market behind them. MODEL.md section 8. Integers of the outcomes become doubles in natural
+// units here and nowhere else: musd (USD million), months, metric units, shares. Probabilities are shares of
+// paths.
+//
+// Everything is computed from exact integers in a fixed order: equal outcomes give equal bits.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+#include "host/engine.hpp"
+#include "host/risk/statistics.hpp"
+
+namespace headroom {
+
+constexpr std::array<int, 9> kPercents = {1, 5, 10, 25, 50, 75, 90, 95, 99};
+constexpr std::array<int, 7> kBandPercents = {5, 10, 25, 50, 75, 90, 95};
+constexpr std::array<int, 5> kTimePercents = {5, 25, 50, 75, 95};
+constexpr std::array<int, 3> kWithinMonths = {12, 24, 36};  // and the horizon
+
+struct Quantile {
+  int percent = 0;
+  double value = kUnknown;
+  double low = kUnknown;  // 95% interval of the quantile itself
+  double high = kUnknown;
+  double standard_error() const { return (high - low) / (2 * kNormal95); }
+};
+
+// The bad end of a flow, at confidence 100 - percent. Signs are those of the flow: value at risk is the amount
+// that is undercut with probability `percent`, expected shortfall the mean of those that undercut it.
+struct LowerTail {
+  int percent = 0;
+  double value_at_risk = kUnknown;
+  double value_at_risk_error = kUnknown;
+  double expected_shortfall = kUnknown;
+  double expected_shortfall_error = kUnknown;
+};
+
+struct Distribution {
+  std::uint64_t paths = 0;  // those that have a value; 0: nothing below is known
+  double mean = kUnknown;
+  double mean_error = kUnknown;
+  double sd = kUnknown;
+  std::array<Quantile, kPercents.size()> quantiles{};
+  std::vector<LowerTail> tails{};  // 5% and 1%; only of flows whose low end is the bad one
+
+  const Quantile& quantile(int percent) const;  // one of kPercents
+};
+
+// One calendar year, or the part of it inside the horizon.
+struct YearRisk {
+  std::int32_t first_month = 0, last_month = 0;              // of the horizon, 1..T
+  std::array<Distribution, kYearColumnCount> measures{};     // musd
+  std::array<std::optional<double>, kYearColumnCount> plan;  // musd
+};
+
+struct QuarterRisk {
+  std::int32_t first_month = 0, last_month = 0;
+  Distribution fcf;  // musd
+  std::optional<double> plan_fcf;
+};
+
+// Something that happens in one month of a path, or never.
+struct EventRisk {
+  struct Within {
+    std::int32_t months = 0;
+    Probability probability;
+  };
+  std::vector<Within> within;           // kWithinMonths that lie before the horizon, then the horizon
+  std::vector<Probability> cumulative;  // [months]: has happened by the end of month t
+  // Quantiles kTimePercents of the month, given that it happens; 0: never happens.
+  std::array<std::int32_t, kTimePercents.size()> month_if_it_happens{};
+
+  const Probability& by_horizon() const { return within.back().probability; }
+  std::int32_t median_month() const { return month_if_it_happens[2]; }
+};
+
+struct CovenantRisk {
+  struct Test {
+    std::int32_t month = 0;
+    double threshold = kUnknown;  // metric's unit; liquidity in musd
+    Probability failing;          // of the paths, at this date
+  };
+  Metric metric{};
+  bool maximum = false;       // true: the metric must not exceed the threshold
+  EventRisk breach;           // the first failed test
+  std::vector<Test> tests;    // by date
+  Distribution min_headroom;  // least headroom over the path's tests, metric's unit (liquidity in musd)
+};
+
+struct SiteRisk {
+  bool running = false;
+  Distribution months_late;  // given that it opens
+  Probability late;          // opens, but later than planned
+  Probability never_opens;
+};
+
+// A driver's mean over each path, over all paths and over those that end badly.
+struct DriverMeans {
+  PathColumn driver{};
+  Estimate all, given_breach, given_liquidity_default;
+};
+
+struct Violations {
+  std::uint64_t paths = 0;
+  std::uint64_t first_path = 0;  // path index, where there is one
+  std::int32_t kinds = 0;        // Violation bits of that path
+};
+
+// A measure by month. Quantiles come from histograms and are off by less than a bin's width.
+struct Band {
+  std::uint64_t paths = 0;  // 0: no covenant test in this month
+  double mean = kUnknown;
+  std::array<HistogramQuantile, kBandPercents.size()> quantiles{};
+  double bin_width = kUnknown;
+  std::optional<double> plan;
+
+  const HistogramQuantile& quantile(int percent) const;  // one of kBandPercents
+};
+struct Series {
+  std::int32_t covenant = -1;  // >= 0: its headroom; -1: a measure
+  Measure measure{};
+  std::vector<Band> months;  // [months]
+};
+
+struct RiskReport {
+  std::uint64_t seed = 0, first_path = 0, paths = 0;
+  std::int32_t months = 0;
+
+  std::vector<YearRisk> years;
+  std::vector<QuarterRisk> quarters;
+  Distribution total_fcf;  // musd, whole horizon
+  std::optional<double> plan_total_fcf;
+
+  std::vector<CovenantRisk> covenants;
+  EventRisk any_breach;  // of any covenant
+  EventRisk liquidity_default;
+  // [covenants + 1][covenants + 1]: both within the horizon; the last row and column are the liquidity default.
+  std::vector<std::vector<Probability>> joint;
+
+  Distribution peak_funding_gap;  // musd
+  Distribution min_liquidity;     // musd
+  Distribution dilution;          // new shares over opening shares
+  std::vector<SiteRisk> sites;
+  std::vector<EventRisk> customer_defaults;
+  std::vector<DriverMeans> drivers;
+  Violations violations;
+  std::vector<Series> bands;  // measures, then covenants
+};
+
+// `plan`: trace_path() of the scenario with every switch off, or empty. `outcomes` are read through its column
+// store, on as many threads as that allows.
+RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
+                   std::span<const std::int32_t> plan);
+
+// What takes the integers of a measure, or of a covenant's headroom, to natural units.
+double measure_scale(const Scenario& scenario, Measure measure);
+double headroom_scale(const Scenario& scenario, std::int32_t covenant);
+double musd_per_unit(const Scenario& scenario);
+
+}  // namespace headroom

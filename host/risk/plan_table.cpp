@@ -1,0 +1,203 @@
+#include "host/risk/plan_table.hpp"
+
+#include <algorithm>
+
+namespace headroom {
+
+namespace {
+
+std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
+
+class Trace {
+ public:
+  Trace(const Scenario& scenario, std::span<const std::int32_t> values)
+      : scenario_(scenario), values_(values) {}
+
+  double end(Measure measure, std::int32_t month) const {
+    return raw(measure, month) * measure_scale(scenario_, measure);
+  }
+  double total(Measure measure, std::int32_t first, std::int32_t last) const {
+    std::int64_t sum = 0;
+    for (std::int32_t t = first; t <= last; ++t) sum += raw(measure, t);
+    return static_cast<double>(sum) * measure_scale(scenario_, measure);
+  }
+  std::optional<double> least_headroom(std::int32_t covenant, std::int32_t first, std::int32_t last) const {
+    std::int32_t least = kFixedMax;
+    for (std::int32_t t = first; t <= last; ++t) least = std::min(least, raw(kMeasureCount + covenant, t));
+    if (least == kFixedMax) return {};
+    return least * headroom_scale(scenario_, covenant);
+  }
+
+ private:
+  std::int32_t raw(std::int32_t series, std::int32_t month) const {
+    return values_[at(series) * at(scenario_.months) + at(month - 1)];
+  }
+  const Scenario& scenario_;
+  std::span<const std::int32_t> values_;
+};
+
+PlanPeriod period_of(const Scenario& scenario, const Trace& trace, std::int32_t first, std::int32_t last) {
+  PlanPeriod period;
+  period.first_month = first;
+  period.last_month = last;
+  period.revenue = trace.total(kRevenue, first, last);
+  period.ebitda = trace.total(kEbitda, first, last);
+  period.cash_interest = trace.total(kCashInterest, first, last);
+  period.capex = trace.total(kCapex, first, last);
+  period.fcf = trace.total(kFcf, first, last);
+  period.debt = trace.end(kDebt, last);
+  period.cash = trace.end(kCash, last);
+  period.arr = trace.end(kArr, last);
+  period.backlog = trace.end(kBacklog, last);
+  for (std::int32_t v = 0; v < scenario.covenant.size; ++v) {
+    period.headroom.push_back(trace.least_headroom(v, first, last));
+  }
+  return period;
+}
+
+int calendar_year(const Company& company, std::int32_t month) {
+  return static_cast<int>(config::month_end(company.as_of, month).year());
+}
+unsigned calendar_month(const Company& company, std::int32_t month) {
+  return static_cast<unsigned>(config::month_end(company.as_of, month).month());
+}
+
+// The period of a calendar year, if all of it is known.
+const PlanPeriod* whole_year(const Company& company, const std::vector<PlanPeriod>& years, int year) {
+  for (const PlanPeriod& period : years) {
+    if (calendar_year(company, period.last_month) != year) continue;
+    const bool from_january = calendar_month(company, period.first_month) == 1 || period.includes_reported;
+    return from_january && calendar_month(company, period.last_month) == 12 ? &period : nullptr;
+  }
+  return nullptr;
+}
+
+struct FlowOfYear {
+  YearColumn column;
+  double PlanPeriod::*plan;
+  double reported;
+};
+
+FlowOfYear flow_of(GuidanceMeasure measure, const std::optional<Reported>& reported) {
+  const Reported nothing{};
+  const Reported& r = reported ? *reported : nothing;
+  switch (measure) {
+    case GuidanceMeasure::revenue:
+      return {kYearRevenue, &PlanPeriod::revenue, r.revenue_musd};
+    case GuidanceMeasure::ebitda:
+      return {kYearEbitda, &PlanPeriod::ebitda, r.ebitda_musd};
+    default:
+      return {kYearCapex, &PlanPeriod::capex, r.capex_musd};
+  }
+}
+
+GuidanceCheck check_flow(const Company& company, const Guidance& guidance, const PlanTable& table,
+                         const RiskReport* report) {
+  GuidanceCheck check;
+  const PlanPeriod* const year = whole_year(company, table.years, guidance.year);
+  if (year == nullptr) return check;
+  const FlowOfYear flow = flow_of(guidance.measure, company.reported);
+  check.plan_musd = year->*flow.plan;
+  if (report == nullptr) return check;
+  const double reported = year->includes_reported ? flow.reported : 0.0;
+  const Distribution& run =
+      report->years[static_cast<std::size_t>(year - table.years.data())].measures[at(flow.column)];
+  check.p10 = run.quantile(10).value + reported;
+  check.p50 = run.quantile(50).value + reported;
+  check.p90 = run.quantile(90).value + reported;
+  return check;
+}
+
+GuidanceCheck check_balance(const Company& company, const Scenario& scenario, const Guidance& guidance,
+                            const PlanTable& table, const RiskReport* report) {
+  GuidanceCheck check;
+  const bool arr = guidance.measure == GuidanceMeasure::exit_arr;
+  const std::int32_t month = 12 * (guidance.year - calendar_year(company, 0)) + 12 -
+                             static_cast<std::int32_t>(calendar_month(company, 0));
+  if (month <= 0) {
+    if (!arr) check.plan_musd = company.totals.contract_value_musd;
+    return check;
+  }
+  if (month > scenario.months) return check;
+  const PlanPeriod& year = *std::find_if(table.years.begin(), table.years.end(),
+                                         [&](const PlanPeriod& y) { return y.last_month >= month; });
+  check.plan_musd = arr ? year.arr : year.backlog;
+  if (report == nullptr) return check;
+  const Band& band = report->bands[at(arr ? kArr : kBacklog)].months[at(month - 1)];
+  check.p10 = band.quantile(10).value;
+  check.p50 = band.quantile(50).value;
+  check.p90 = band.quantile(90).value;
+  return check;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> plan_trace(const Scenario& scenario) {
+  Scenario planned = scenario;
+  planned.switches = 0;
+  return trace_path(planned, 0, 0);
+}
+
+PlanTable plan_table(const Company& company, const Scenario& scenario, std::span<const std::int32_t> plan) {
+  const Trace trace(scenario, plan);
+  PlanTable table;
+  if (company.reported) {
+    const Reported& r = *company.reported;
+    PlanPeriod reported;
+    reported.revenue = r.revenue_musd;
+    reported.ebitda = r.ebitda_musd;
+    reported.cash_interest = r.interest_musd;
+    reported.capex = r.capex_musd;
+    reported.fcf = r.fcf_musd();
+    reported.headroom.resize(at(scenario.covenant.size));
+    table.reported = reported;
+  }
+  std::int32_t quarter_start = 1;
+  std::int32_t year_start = 1;
+  for (std::int32_t t = 1; t <= scenario.months; ++t) {
+    const MonthRow& row = scenario.month[t - 1];
+    const bool last = t == scenario.months;
+    if (row.quarter_end != 0 || last) {
+      table.quarters.push_back(period_of(scenario, trace, quarter_start, t));
+      quarter_start = t + 1;
+    }
+    if (row.year_end != 0 || last) {
+      table.years.push_back(period_of(scenario, trace, year_start, t));
+      year_start = t + 1;
+    }
+  }
+  // as_of inside a year: its reported months belong to the first year of the table.
+  if (table.reported && calendar_month(company, 0) != 12) {
+    PlanPeriod& first = table.years.front();
+    const PlanPeriod& reported = *table.reported;
+    first.includes_reported = true;
+    first.revenue += reported.revenue;
+    first.ebitda += reported.ebitda;
+    first.cash_interest += reported.cash_interest;
+    first.capex += reported.capex;
+    first.fcf += reported.fcf;
+  }
+  return table;
+}
+
+std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario& scenario,
+                                          const PlanTable& table, const RiskReport* report) {
+  std::vector<GuidanceCheck> checks;
+  for (std::size_t g = 0; g < company.guidance.size(); ++g) {
+    const Guidance& guidance = company.guidance[g];
+    const bool balance =
+        guidance.measure == GuidanceMeasure::exit_arr || guidance.measure == GuidanceMeasure::backlog;
+    GuidanceCheck check = balance ? check_balance(company, scenario, guidance, table, report)
+                                  : check_flow(company, guidance, table, report);
+    check.guidance = g;
+    if (check.plan_musd < guidance.low_musd) check.mark = GuidanceCheck::Mark::below;
+    if (check.plan_musd > guidance.high_musd) check.mark = GuidanceCheck::Mark::above;
+    if (check.plan_musd >= guidance.low_musd && check.plan_musd <= guidance.high_musd) {
+      check.mark = GuidanceCheck::Mark::inside;
+    }
+    checks.push_back(check);
+  }
+  return checks;
+}
+
+}  // namespace headroom

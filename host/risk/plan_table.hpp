@@ -1,0 +1,52 @@
+// The deterministic plan by quarter and calendar year, and what the company said of itself next to it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "headroom/scenario.hpp"
+#include "host/config/company.hpp"
+#include "host/risk/analysis.hpp"
+
+namespace headroom {
+
+// Flows of a period and balances at its end, musd; what is not known is kUnknown.
+struct PlanPeriod {
+  std::int32_t first_month = 0, last_month = 0;  // of the horizon; 0: before it (reported)
+  bool includes_reported = false;                // a calendar year whose reported months are added
+  double revenue = 0, ebitda = 0, cash_interest = 0, capex = 0, fcf = 0;
+  double debt = kUnknown, cash = kUnknown, arr = kUnknown, backlog = kUnknown;
+  // Least headroom of the period's tests by covenant, in the metric's unit (liquidity in musd); none: not
+  // tested.
+  std::vector<std::optional<double>> headroom{};
+
+  double margin() const { return ebitda / revenue; }
+};
+
+struct PlanTable {
+  std::optional<PlanPeriod> reported;  // from 1 January to as_of
+  std::vector<PlanPeriod> quarters;
+  std::vector<PlanPeriod> years;
+};
+
+// trace_path() of the scenario with every switch off: [series][months].
+std::vector<std::int32_t> plan_trace(const Scenario& scenario);
+
+// `plan`: from plan_trace().
+PlanTable plan_table(const Company& company, const Scenario& scenario, std::span<const std::int32_t> plan);
+
+// One figure of the company's guidance. Calendar years include the reported months.
+struct GuidanceCheck {
+  std::size_t guidance = 0;             // index into Company::guidance
+  double plan_musd = kUnknown;          // unknown: outside the horizon
+  std::optional<double> p10, p50, p90;  // musd, of the run; only where there is one
+  enum class Mark { unknown, below, inside, above } mark = Mark::unknown;  // the plan against low..high
+};
+
+// `report`: null where only the plan is known.
+std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario& scenario,
+                                          const PlanTable& table, const RiskReport* report);
+
+}  // namespace headroom

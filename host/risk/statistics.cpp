@@ -1,0 +1,74 @@
+#include "host/risk/statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace headroom {
+
+Probability wilson(std::uint64_t count, std::uint64_t of) {
+  if (of == 0) return {};
+  const auto n = static_cast<double>(of);
+  const double share = static_cast<double>(count) / n;
+  constexpr double kSquare = kNormal95 * kNormal95;
+  const double centre = share + kSquare / (2 * n);
+  const double reach = kNormal95 * std::sqrt(share * (1 - share) / n + kSquare / (4 * n * n));
+  const double whole = 1 + kSquare / n;
+  // At the ends the interval is closed; rounding must not open it.
+  const double low = count == 0 ? 0.0 : std::max(0.0, (centre - reach) / whole);
+  const double high = count == of ? 1.0 : std::min(1.0, (centre + reach) / whole);
+  return {count, of, share, low, high};
+}
+
+Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double scale) {
+  if (count == 0) return {};
+  const auto n = static_cast<double>(count);
+  Moments found;
+  found.mean.value = static_cast<double>(sum) / n * scale;
+  if (count > 1) {
+    // |value| <= 2^30 and count < 2^33: below 2^126.
+    const auto wide = static_cast<Int128>(count);
+    const Int128 spread = sum_of_squares * wide - static_cast<Int128>(sum) * sum;
+    found.sd = std::sqrt(static_cast<double>(spread) / n / (n - 1)) * scale;
+    found.mean.standard_error = found.sd / std::sqrt(n);
+  }
+  return found;
+}
+
+std::uint64_t tail_count(int percent, std::uint64_t n) {
+  return std::max<std::uint64_t>(1, (n * static_cast<std::uint64_t>(percent) + 99) / 100);
+}
+
+QuantileRanks quantile_ranks(int percent, std::uint64_t n) {
+  const double p = percent / 100.0;
+  const double middle = static_cast<double>(n) * p;
+  const double reach = kNormal95 * std::sqrt(middle * (1 - p));
+  const auto rank = [n](double r) {
+    return static_cast<std::uint64_t>(std::clamp(r, 1.0, static_cast<double>(n))) - 1;
+  };
+  return {rank(std::floor(middle - reach)), tail_count(percent, n) - 1, rank(std::ceil(middle + reach + 1))};
+}
+
+double expected_shortfall_error(double tail_variance, double quantile, double mean, int percent,
+                                std::uint64_t tail) {
+  if (tail < 2) return kUnknown;
+  const double gap = quantile - mean;
+  return std::sqrt((tail_variance + (1 - percent / 100.0) * gap * gap) / static_cast<double>(tail));
+}
+
+HistogramQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRange range, int percent) {
+  const std::uint64_t total = std::accumulate(bins.begin(), bins.end(), std::uint64_t{0});
+  if (total == 0) return {};
+  const std::uint64_t rank = tail_count(percent, total);  // 1-based
+  std::uint64_t below = 0;
+  std::size_t bin = 0;
+  while (below + bins[bin] < rank) below += bins[bin++];
+  const double width = std::ldexp(1.0, range.shift);
+  const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
+  // Values are integers: bin b holds lo + b width .. lo + (b + 1) width - 1.
+  const double value =
+      range.lo + static_cast<double>(bin) * width + (range.shift == 0 ? 0.0 : inside * (width - 1));
+  return {value, bin == 0 || bin + 1 == bins.size()};
+}
+
+}  // namespace headroom

@@ -1,0 +1,67 @@
+// Estimates and their uncertainty from counts and ranks.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+
+#include "host/engine.hpp"
+
+namespace headroom {
+
+constexpr double kNormal95 = 1.959963984540054;  // two-sided 95%
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+struct Estimate {
+  double value = kUnknown;
+  double standard_error = kUnknown;
+};
+
+// A share of paths with its 95% interval.
+struct Probability {
+  std::uint64_t count = 0;
+  std::uint64_t of = 0;
+  double value = kUnknown;
+  double low = kUnknown;
+  double high = kUnknown;
+};
+
+// Wilson's score interval (JASA 22, 1927): right near 0 and 1, where the normal interval is not.
+Probability wilson(std::uint64_t count, std::uint64_t of);
+
+// Mean and variance from exact integer sums; `scale` takes a column's integers to natural units. The standard
+// error of one value is unknown.
+struct Moments {
+  Estimate mean;
+  double sd = kUnknown;
+};
+Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double scale);
+
+// The p% quantile of n values is the ceil(n p / 100)-th smallest (inverse of the empirical distribution); its
+// 95% interval goes from one order statistic to another, by the normal approximation of the binomial count of
+// values below (Conover, Practical Nonparametric Statistics, 3.2). Ranks are 0-based; n > 0.
+struct QuantileRanks {
+  std::uint64_t low, at, high;
+};
+QuantileRanks quantile_ranks(int percent, std::uint64_t n);
+
+// Number of values in the lowest p%: ceil(n p / 100), at least 1.
+std::uint64_t tail_count(int percent, std::uint64_t n);
+
+// Standard error of the mean of the lowest p% (Manistre and Hancock, NAAJ 9, 2005): the variance inside the
+// tail plus (1 - p) (quantile - mean)^2 for the uncertain quantile, over the number of values in the tail.
+double expected_shortfall_error(double tail_variance, double quantile, double mean, int percent,
+                                std::uint64_t tail);
+
+// Quantile of a histogram over BinRange: interpolated inside its bin, so off by less than a bin's width. The
+// end bins also hold what lies beyond them: a quantile that falls there is marked.
+struct HistogramQuantile {
+  double value = kUnknown;
+  bool outside = false;
+};
+HistogramQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRange range, int percent);
+
+}  // namespace headroom

@@ -1,0 +1,199 @@
+// Customers and their contracts: default, lateness, step-down, renewal, options, prepayments: MODEL.md 3.6
+// and 4.
+//
+// Each step is one event or flow of one contract in one month; month.hpp calls those that the contract can
+// have.
+#pragma once
+
+#include "headroom/delivery.hpp"
+
+namespace headroom {
+
+// Cox default: integrated intensity lambda * exp(y - beta q) against a unit exponential. Returns the state
+// after `month`.
+HEADROOM_HD CustomerState advance_customer(const Customer& c, CustomerState state, std::int32_t month,
+                                           const MarketState& m) {
+  state.hazard += c.default_intensity_month * exp(fma(-c.tightness_beta, m.tightness, m.churn));
+  const bool now = (state.hazard > state.threshold) & (state.default_month == kNever);
+  state.default_month = select(now, month, state.default_month);
+  return state;
+}
+
+HEADROOM_HD ContractState start_contract(const Contract& c) {
+  ContractState state{};
+  state.price = c.price_usd_per_gpu_hour;
+  state.end = c.end_month;
+  state.unearned = c.opening_unearned;
+  state.status = c.running != 0 ? kInForce : (c.option != 0 ? kOption : kPending);
+  return state;
+}
+
+// USD a month for gpus at a price, in ledger units.
+HEADROOM_HD Real ledger_fee(Real gpus, Real price_usd_per_gpu_hour, Real ledger_usd) {
+  return gpus * price_usd_per_gpu_hour * (kHoursPerMonth / ledger_usd);
+}
+
+// What a step moves: the contract's own state, the site's capacity, the entity's flows.
+struct ContractStep {
+  ContractState state;
+  SiteMonth site;
+  ContractFlows flows;
+};
+
+// The customer's option, on its date.
+HEADROOM_HD ContractState exercise_option(const Contract& c, Real u, ContractState state,
+                                          const MarketState& m) {
+  const Real p = logistic(fma(-c.option_beta_y, m.churn, fma(c.option_beta_q, m.tightness, c.option_alpha)));
+  const std::int32_t decided = select(u < p, std::int32_t{kPending}, std::int32_t{kEnded});
+  state.status = select(state.status == kOption, decided, state.status);
+  return state;
+}
+
+// Past the long-stop, not fully delivered: the customer leaves with its probability, 0 but in the month of the
+// long-stop; or with the head of its order, where that one was terminated.
+HEADROOM_HD ContractState leave_late(Real probability, Real u, ContractState state, std::int32_t head_status) {
+  const bool leaves = (u < probability) | (head_status == kTerminated);
+  state.status = select(leaves & (state.status == kPending), std::int32_t{kTerminated}, state.status);
+  return state;
+}
+
+// Who is served this month, what it takes from the site, and the fee. `wanted`: GPUs from the contract date on,
+// 0 before; `full_at`: GPUs at the month end that count as full delivery; `end_if_full`: the end of the term
+// that then starts.
+HEADROOM_HD ContractStep serve(const Contract& c, ContractState state, SiteMonth site, ContractFlows flows,
+                               const MarketState& m, Real t, Real wanted, Real full_at, Real end_if_full,
+                               Real ledger_usd) {
+  const Real due = select(state.status == kPending, wanted, select(state.status == kInForce, wanted, 0.0F));
+  const Real gpus = min(due, site.left);
+  state.served_end = min(due, site.left_end);
+  site.left -= gpus;
+  site.left_end -= state.served_end;
+  const std::int32_t if_pending =
+      select(state.served_end >= full_at, std::int32_t{kInForce}, std::int32_t{kPending});
+  const std::int32_t status = select(state.status == kPending, if_pending, state.status);
+  state.end = select(status != state.status, min(state.end, end_if_full), state.end);
+  state.status = status;
+
+  // Take-or-pay in full, the rest by usage; the last month may be cut by the end date.
+  const Real volume = fma(1.0F - c.take_or_pay, m.usage, c.take_or_pay) * c.availability;
+  const Real part = clamp(state.end - (t - 1.0F), 0.0F, 1.0F);
+  state.fee = money(ledger_fee(gpus, state.price, ledger_usd) * volume * part);
+  state.last_fee = select(state.fee > 0, state.fee, state.last_fee);
+  flows.revenue += state.fee;
+  return {state, site, flows};
+}
+
+// The customer is gone or the site will not come: refund where the company failed, forfeit where the customer
+// did.
+HEADROOM_HD ContractStep release(ContractState state, ContractFlows flows, std::int32_t month,
+                                 std::int32_t default_month, std::int32_t site_status) {
+  const std::int32_t with_site = select(site_status >= kCancelled, std::int32_t{kReleased}, state.status);
+  const std::int32_t with_customer = select(month >= default_month, std::int32_t{kDefaulted}, with_site);
+  state.status = select(state.status <= kInForce, with_customer, state.status);
+  const Money refund =
+      select(state.status == kTerminated, state.unearned, select(state.status == kReleased, state.unearned, 0));
+  const Money forfeit = select(state.status == kDefaulted, state.unearned, 0);
+  state.unearned -= refund + forfeit;
+  flows.refunded += refund;
+  flows.forfeited += forfeit;
+  return {state, {}, flows};
+}
+
+// After a default: a share of up to so many months of the last fee, received over twelve months.
+HEADROOM_HD Money recovery(const ContractState& state, std::int32_t month, std::int32_t default_month,
+                           Real claim_per_fee) {
+  const Money claim = money(static_cast<Real>(state.last_fee) * claim_per_fee);
+  const Money this_month = select(month > default_month, select(month <= default_month + 12, claim, 0), 0);
+  return select(state.status == kDefaulted, this_month, 0);
+}
+
+// Delay damages of a month: a share of the full fee for what is missing, up to the cap.
+HEADROOM_HD ContractStep charge_damages(const Contract& c, ContractState state, ContractFlows flows, Money cap,
+                                        Real ledger_usd) {
+  const Real full_fee = ledger_fee(c.gpus, state.price, ledger_usd);
+  const Real missing = 1.0F - state.served_end / c.gpus;
+  const Money claim = money(select(state.status == kPending, full_fee * c.damages_share * missing, 0.0F));
+  const Money charged = max(min(claim, cap - state.damages), 0);
+  state.damages += charged;
+  flows.damages += charged;
+  return {state, {}, flows};
+}
+
+// Prepayment received once, when it falls due (`due`: its month, or from the contract date with the first
+// service).
+HEADROOM_HD ContractStep receive_prepayment(const Contract& c, ContractState state, ContractFlows flows) {
+  const bool at_start = c.prepayment_month < 0;
+  const bool alive = (state.status == kPending) | (state.status == kInForce);
+  const bool served = at_start ? state.served_end > 0.0F : true;
+  const bool pays = alive & served & (state.prepaid == 0);
+  const Money received = select(pays, c.prepayment, 0);
+  state.prepaid += received;
+  state.unearned += received;
+  flows.prepaid += received;
+  return {state, {}, flows};
+}
+
+// Credited evenly over its window, at most against the month's invoice.
+HEADROOM_HD ContractStep credit_prepayment(ContractState state, ContractFlows flows, Money credit_month) {
+  const Money credited = min(min(state.unearned, credit_month), state.fee);
+  state.unearned -= credited;
+  flows.credited += credited;
+  return {state, {}, flows};
+}
+
+// What the market would pay for the contract's GPUs today, on contract terms.
+HEADROOM_HD Real contract_reference(const Contract& c, Real market_price) {
+  return market_price * (1.0F - c.renewal_discount);
+}
+
+// A contract dearer than the market by more than the trigger is re-priced part of the way, at a hazard.
+HEADROOM_HD ContractState step_down(const Contract& c, Real threshold, ContractState state,
+                                    const MarketState& m, Real market_price, Real trigger) {
+  const Real reference = contract_reference(c, market_price);
+  const bool dear = (state.price > reference * trigger) & (state.status == kInForce);
+  state.step_down_hazard += select(dear, c.step_down_hazard_month * m.churn_multiplier, 0.0F);
+  const bool now = state.step_down_hazard > threshold;
+  state.price = select(now, fma(c.step_down_pass, reference - state.price, state.price), state.price);
+  state.step_down_hazard = select(now, -kNeverReal, state.step_down_hazard);
+  return state;
+}
+
+// Uniform of the k-th renewal: the drawn word itself, later ones from it by a bijective mix (Murmur3's
+// finaliser).
+HEADROOM_HD Real renewal_uniform(std::int32_t word, std::int32_t renewals) {
+  const std::uint32_t h = static_cast<std::uint32_t>(word);
+  std::uint32_t mixed = h + static_cast<std::uint32_t>(renewals) * 0x9E3779B9U;
+  mixed = (mixed ^ (mixed >> 16)) * 0x85EBCA6BU;
+  mixed = (mixed ^ (mixed >> 13)) * 0xC2B2AE35U;
+  mixed = mixed ^ (mixed >> 16);
+  return uniform(select(renewals == 0, h, mixed));
+}
+
+// At the end of the term: renewed at the market, or the GPUs go to the pool and what is left of a prepayment is
+// income.
+HEADROOM_HD ContractStep expire(const Contract& c, const ContractConstants& path, ContractState state,
+                                ContractFlows flows, const MarketState& m, Real t, Real market_price,
+                                Mask random) {
+  const bool expires = (state.status == kInForce) & (t >= state.end);
+  const Real p = logistic(fma(-c.renewal_beta_y, m.churn, fma(c.renewal_beta_q, m.tightness, c.renewal_alpha)));
+  const Real u = select(random, renewal_uniform(path.renewal_word, state.renewals), 0.5F);
+  const bool renewed = expires & (c.renewal_term_months > 0.0F) & (u < p);
+  state.price = select(renewed, contract_reference(c, market_price), state.price);
+  state.end = select(renewed, state.end + c.renewal_term_months, state.end);
+  state.renewals = select(renewed, state.renewals + 1, state.renewals);
+  const bool over = expires & !renewed;
+  state.status = select(over, std::int32_t{kEnded}, state.status);
+  const Money left = select(over, state.unearned, 0);
+  state.unearned -= left;
+  flows.forfeited += left;
+  return {state, {}, flows};
+}
+
+// Remaining contracted fees at contract prices.
+HEADROOM_HD Money contract_backlog(const Contract& c, const ContractState& state, Real t, Real ledger_usd) {
+  const Real in_force = select(state.status == kInForce, max(state.end - t, 0.0F), 0.0F);
+  const Real months = select(state.status == kPending, c.term_months, in_force);
+  return money(ledger_fee(c.gpus, state.price, ledger_usd) * months);
+}
+
+}  // namespace headroom

@@ -1,0 +1,136 @@
+// When a site opens, what it costs until then, and what is on line: MODEL.md 3.3 and the capex part of 4.
+#pragma once
+
+#include "headroom/market.hpp"
+
+namespace headroom {
+
+// Months of delay for the standard normal y: nothing up to the on-time mass, then a shifted lognormal. The late
+// part's own quantile comes from the upper tail, so that long delays keep their precision.
+HEADROOM_HD Real delay_months(const DelayParams& d, Real y) {
+  const Real tail =
+      clamp(normal_cdf(-y) / max(d.p_late, 1e-6F), 1e-9F, 0x1.fffffep-1F);  // P(late part > this delay)
+  const Real z = -normal_quantile(tail);
+  return select(y <= d.z_on_time, 0.0F, d.earliest_months + exp(fma(d.sigma, z, d.mu)));
+}
+
+// A delay from its own word and the path's systemic draw.
+HEADROOM_HD Real drawn_delay(const DelayParams& d, Mask on, Real systemic, std::uint32_t word) {
+  return delay_months(d, select(on, fma(d.systemic, systemic, d.own * normal(word)), 0.0F));
+}
+
+// Capex multiplier: lognormal with median 1, and a fat-tail event.
+HEADROOM_HD Real cost_multiplier(const Site& site, Mask on, Real systemic, const Philox4& words) {
+  const Real y = fma(site.overrun_systemic, systemic, site.overrun_own * normal(words.w0));
+  const Real tail = select(uniform(words.w1) < site.tail_probability, 1.0F + site.tail_add, 1.0F);
+  return select(on, exp(site.overrun_sigma * y) * tail, 1.0F);
+}
+
+// Integral up to x of the share on line, which rises from 0 at `ready` to 1 over `ramp`; months.
+HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp) {
+  const Real age = max(x - ready, 0.0F);
+  const Real ramping = min(age, ramp);
+  return 0.5F * ramping * ramping / ramp + (age - ramping);
+}
+
+// What of a site's month is the same on every path.
+struct SiteTerms {
+  Real t;
+  Real dated_share,
+      dated_share_at_start;  // of the capex: what falls due by dates, ordering and planned opening
+  Real standing_cost;        // lease and staff, which run from planned dates
+  Real prelaunch_from;       // start of what of the month lies after the pre-launch start
+};
+HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
+  const auto dated = [&](Real x) HEADROOM_LANE {
+    return (x >= site.order_month ? site.order_share : 0.0F) +
+           (x >= site.planned_ready_month ? 1.0F - site.order_share - site.delivery_share : 0.0F);
+  };
+  return {.t = t,
+          .dated_share = dated(t),
+          .dated_share_at_start = dated(0.0F),
+          .standing_cost = site.lease_month * clamp(t - site.lease_start_month, 0.0F, 1.0F) +
+                           site.staff_month * clamp(t - site.planned_ready_month, 0.0F, 1.0F),
+          .prelaunch_from = max(t - 1.0F, site.prelaunch_start_month)};
+}
+
+// Share of the GPU deliveries made by month x: they follow the actual delivery over the ramp.
+HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x) {
+  return site.delivery_share * clamp((x - delivery) / site.ramp_months, 0.0F, 1.0F);
+}
+
+struct SiteStep {
+  SiteState state;
+  SiteMonth month;
+  SiteFlows flows;
+};
+
+// On its order date a discretionary site waits for no one: it is ordered, or never, by the liquidity of the
+// last month end.
+HEADROOM_HD SiteState order_site(SiteState state, Money liquidity, Money least_liquidity) {
+  state.status = select(liquidity < least_liquidity, std::int32_t{kNotOrdered}, std::int32_t{kOrdered});
+  return state;
+}
+
+// The permit's decision, in the month of cancel_month.
+HEADROOM_HD SiteState decide_site(const SiteConstants& path, SiteState state) {
+  state.status =
+      select((path.cancelled != 0) & (state.status != kNotOrdered), std::int32_t{kCancelled}, state.status);
+  return state;
+}
+
+// One month of one site. `price`: its GPU type's market price.
+HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, SiteState state,
+                                  const SiteTerms& terms, Real price) {
+  const Real t = terms.t;
+  const bool alive = state.status == kOrdered;
+
+  SiteStep step;
+  const Real share_end = clamp((t - path.ready) / site.ramp_months, 0.0F, 1.0F);
+  const Real integral = online_integral(t, path.ready, site.ramp_months);
+  const Real share_mean = integral - online_integral(t - 1.0F, path.ready, site.ramp_months);
+  step.month.online = select(alive, site.gpus * share_mean, 0.0F);
+  step.month.online_end = select(alive, site.gpus * share_end, 0.0F);
+  step.month.left = step.month.online;
+  step.month.left_end = step.month.online_end;
+
+  // Capex, cumulative and accrued; a refused site ends at its sunk share, written off.
+  const Real total = static_cast<Real>(site.capex) * path.cost_multiplier;
+  const Real paid = static_cast<Real>(site.capex_paid);
+  const Real share_at_start = terms.dated_share_at_start + delivered_share(site, path.delivery, 0.0F);
+  const Real share_now = terms.dated_share + delivered_share(site, path.delivery, t);
+  const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, 1e-6F);
+  const Real due = fma(max(total - paid, 0.0F), clamp(progress, 0.0F, 1.0F), paid);
+  const Money target = select(alive, money(due),
+                              select(state.status == kCancelled, money(site.sunk_share * total), state.capex));
+  step.flows.capex = target - state.capex;
+  state.capex = target;
+
+  // Straight line by vintage: each GPU depreciates over its own life from its own day on line.
+  const Real depreciable = total * (1.0F - site.residual_share) / site.life_months;
+  const Money depreciated = select(
+      alive,
+      money(depreciable * (integral - online_integral(t - site.life_months, path.ready, site.ramp_months))),
+      state.depreciated);
+  step.flows.depreciation = depreciated - state.depreciated;
+  step.flows.write_off = select(state.status == kCancelled, target - depreciated, 0);
+  state.depreciated = depreciated + step.flows.write_off;
+  step.flows.net_ppe = state.capex - state.depreciated;
+
+  state.purchase_price = select(path.delivery > t - 1.0F,
+                                select(path.delivery <= t, price, state.purchase_price), state.purchase_price);
+  const Real gpu_value = fma(total, site.gpu_value_share, static_cast<Real>(site.opening_gpu_value));
+  const Real life_left = clamp(1.0F - (t - path.ready) / site.life_months, 0.0F, 1.0F);
+  step.month.capex = step.flows.capex;
+  step.month.collateral = money(select(
+      alive, gpu_value * share_end * max(site.residual_share, price / state.purchase_price) * life_left, 0.0F));
+
+  const Real before_opening = clamp(min(t, path.ready) - terms.prelaunch_from, 0.0F, 1.0F);
+  const Real running = fma(gpu_value, site.maintenance_share_month, site.facility_month) * share_mean;
+  const Real standing = fma(site.prelaunch_month, before_opening, terms.standing_cost);
+  step.flows.opex = money(select(state.status <= kOrdered, standing, 0.0F) + select(alive, running, 0.0F));
+  step.state = state;
+  return step;
+}
+
+}  // namespace headroom

@@ -1,0 +1,547 @@
+// The order of a path's life on one page: start(), then advance() for month 1..T. Written once for every
+// backend.
+//
+// `lanes.each(f)` calls f(path) for every path the caller holds: a CUDA thread its own, the host each lane of a
+// block. `lanes.observe(series, month)` takes the value just observed into the backend's integer histograms and
+// sums. Loops over objects are outside, lanes inside, so a host lane loop is one short branch-free body.
+#pragma once
+
+#include "headroom/closing.hpp"
+
+namespace headroom {
+
+// One path as the model sees it: its memory, its random words, its kept columns.
+template <class Stride, class Generator>
+struct Path : LaneMemory<Stride> {
+  std::uint32_t path_low, path_high, seed_low, seed_high;
+  std::int32_t* column_base;  // this path's entry of column 0
+  std::size_t column_stride;
+
+  HEADROOM_HD Philox4 words(std::int32_t month, StreamId stream) const {
+    return Generator{}({path_low, path_high, static_cast<std::uint32_t>(month), stream}, seed_low, seed_high);
+  }
+  HEADROOM_HD void keep(std::int32_t column, std::int32_t value) const {
+    column_base[static_cast<std::size_t>(column) * column_stride] = value;
+  }
+};
+
+// The plan's contracted revenue over the last `window` months, reaching back into history.
+HEADROOM_HD Real plan_contracted(const Scenario& s, std::int32_t entity, std::int32_t month,
+                                 std::int32_t window) {
+  Real sum = 0.0F;
+  for (std::int32_t k = month - window + 1; k <= month; ++k) {
+    sum += static_cast<Real>(k >= 1 ? s.plan_contracted[entity * s.months + k - 1]
+                                    : s.history[entity * 12 + k + 11].contracted_revenue);
+  }
+  return sum;
+}
+
+template <class Lanes>
+HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
+  const ColumnLayout columns = column_layout(s);
+  const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), delivery(s.on(kDelivery)),
+      overrun(s.on(kOverrun)), defaults(s.on(kDefault)), options(s.on(kOptions));
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.constants, start_constants(s, demand, ageing, p.words(0, s.path_stream)));
+    p.store(l.market, start_market(s));
+    PathTotals totals{};
+    totals.min_liquidity = kFixedMax;
+    totals.liquidity_default_month = kNever;
+    totals.worst_delay = -kNeverReal;
+    p.store(l.totals, totals);
+  });
+  for (std::int32_t h = 0; h < s.launch.size; ++h) {
+    const Launch launch = s.launch[h];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const Real systemic = p.load(l.constants).systemic;
+      const Real delay = drawn_delay(launch.delay, launches, systemic, p.words(0, launch.delay.stream).w0);
+      p.store(l.launch, LaunchState{launch.planned_month + delay}, h);
+    });
+  }
+  for (std::int32_t i = 0; i < s.site.size; ++i) {
+    const Site site = s.site[i];
+    const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+    const std::int32_t status = site.running != 0 || site.order_month <= 0.0F ? kOrdered : kWaiting;
+    const Real opened = site.running != 0 ? site.planned_ready_month : 0.0F;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.site_constants, SiteConstants{opened, site.delivery_month, 1.0F, 0}, i);
+      p.store(l.site, SiteState{site.capex_paid, 0, start_price, status}, i);
+    });
+    if (site.running != 0) {
+      lanes.each([&](auto p) HEADROOM_LANE { p.keep(columns.months_late(i), 0); });
+      continue;
+    }
+    for (std::int32_t k = 0; k < kStageCount; ++k) {
+      if (site.has_stage[k] == 0) continue;
+      const DelayParams delay = site.stage_delay[k];
+      const Real planned = site.stage_month[k];
+      lanes.each([&](auto p) HEADROOM_LANE {
+        SiteConstants path = p.load(l.site_constants, i);
+        const Real done =
+            planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, p.words(0, delay.stream).w0);
+        path.ready = max(path.ready, done);
+        p.store(l.site_constants, path, i);
+        p.store(l.site_month, SiteMonth{done, 0, 0, 0, 0, 0},
+                i);  // kept for the line below: the last stage is the GPUs
+      });
+    }
+    if (site.has_stage[kGpus] != 0) {
+      static_assert(kGpus == kStageCount - 1);
+      lanes.each([&](auto p) HEADROOM_LANE {
+        SiteConstants path = p.load(l.site_constants, i);
+        path.delivery = p.load(l.site_month, i).online;
+        p.store(l.site_constants, path, i);
+      });
+    }
+    const DelayParams delay = site.commissioning_delay;
+    const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      SiteConstants path = p.load(l.site_constants, i);
+      PathTotals totals = p.load(l.totals);
+      const Real systemic = p.load(l.constants).systemic;
+      path.ready +=
+          site.commissioning_months + drawn_delay(delay, delivery, systemic, p.words(0, delay.stream).w0);
+      path.cost_multiplier = cost_multiplier(site, overrun, systemic, p.words(0, site.cost_stream));
+      path.cancelled = select(uniform(p.words(0, site.cancel_stream).w0) < cancel_probability, 1, 0);
+      p.store(l.site_constants, path, i);
+      const Real late = path.ready - site.planned_ready_month;
+      totals.worst_delay = max(totals.worst_delay, late);
+      p.store(l.totals, totals);
+      p.keep(columns.months_late(i), select(path.cancelled != 0, kNever, fixed(late)));
+    });
+  }
+  for (std::int32_t c = 0; c < s.customer.size; ++c) {
+    const Customer customer = s.customer[c];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const Real threshold = select(defaults, exponential(p.words(0, customer.stream).w0), kNeverReal);
+      p.store(l.customer, CustomerState{threshold, 0.0F, kNever}, c);
+    });
+  }
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    const Contract contract = s.contract[c];
+    const ContractState opening = start_contract(contract);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const Philox4 w = p.words(0, contract.stream);
+      const Real u_option = select(options, uniform(w.w2), 0.5F);
+      p.store(l.contract_constants,
+              ContractConstants{uniform(w.w0), exponential(w.w1), u_option, static_cast<std::int32_t>(w.w3)},
+              c);
+      p.store(l.contract, opening, c);
+    });
+  }
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    const TrancheState tranche = start_tranche(s.tranche[d]);
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, tranche, d); });
+  }
+  lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, TrancheState{}, s.tranche.size); });
+  for (std::int32_t e = 0; e < s.entity.size; ++e) {
+    const EntityState opening = open_entity(s, e);
+    WindowRow last_3{}, last_12{};
+    for (std::int32_t k = 0; k < 12; ++k) {
+      const HistoryMonth& h = s.history[e * 12 + k];
+      const WindowRow row{h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
+      last_12 = add(last_12, row);
+      if (k >= 9) last_3 = add(last_3, row);
+      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, row, e * 12 + k); });
+    }
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.entity, opening, e);
+      p.store(l.window_sums, last_3, e * 2);
+      p.store(l.window_sums, last_12, e * 2 + 1);
+    });
+  }
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.covenant, CovenantState{kNever, kFixedMax}, v); });
+  }
+}
+
+// One contract in one month: the steps it can have, in order. Uniform conditions stand here, outside the lanes.
+template <class Lanes>
+HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
+                                  Lanes& lanes) {
+  const Contract contract = s.contract[c];
+  const Customer customer = s.customer[contract.customer];
+  const std::int32_t gpu = s.site[contract.site].gpu_type;
+  const Real t = static_cast<Real>(month);
+  const auto within = [&](Real date) { return date > t - 1.0F && date <= t; };
+
+  if (contract.option != 0 && within(contract.option_month)) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.contract,
+              exercise_option(contract, p.load(l.contract_constants, c).u_option, p.load(l.contract, c),
+                              p.load(l.market)),
+              c);
+    });
+  }
+  if (contract.running == 0 && s.on(kTermination)) {
+    const Real probability =
+        within(contract.start_month + contract.long_stop_months) ? contract.termination_probability : 0.0F;
+    const std::int32_t head = contract.order_head >= 0 ? contract.order_head : c;
+    if (probability > 0.0F || head != c) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const std::int32_t head_status = p.load(l.contract, head).status;
+        p.store(l.contract,
+                leave_late(probability, p.load(l.contract_constants, c).u_termination, p.load(l.contract, c),
+                           head_status),
+                c);
+      });
+    }
+  }
+  const Real claim_per_fee =
+      customer.recovery_share * static_cast<Real>(customer.recovery_months) * (1.0F / 12.0F);
+  const Real wanted = t > contract.start_month - 1.0F ? contract.gpus : 0.0F;
+  const Real full_at = t >= contract.start_month ? 0.999F * contract.gpus : kNeverReal;
+  const Real end_if_full = (contract.fixed_term != 0 ? contract.start_month : t) + contract.term_months;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const std::int32_t default_month = p.load(l.customer, contract.customer).default_month;
+    ContractFlows flows = p.load(l.contract_flows, contract.entity);
+    const ContractStep left =
+        release(p.load(l.contract, c), flows, month, default_month, p.load(l.site, contract.site).status);
+    ContractStep step = serve(contract, left.state, p.load(l.site_month, contract.site), left.flows,
+                              p.load(l.market), t, wanted, full_at, end_if_full, s.ledger_usd);
+    step.flows.recoveries += recovery(step.state, month, default_month, claim_per_fee);
+    p.store(l.contract, step.state, c);
+    p.store(l.site_month, step.site, contract.site);
+    p.store(l.contract_flows, step.flows, contract.entity);
+  });
+  const auto step = [&](auto f) HEADROOM_LANE {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractStep done = f(p, p.load(l.contract, c), p.load(l.contract_flows, contract.entity));
+      p.store(l.contract, done.state, c);
+      p.store(l.contract_flows, done.flows, contract.entity);
+    });
+  };
+  if (s.on(kDamages) && contract.running == 0 && contract.damages_share > 0.0F &&
+      t > contract.start_month + contract.grace_months) {
+    const Money cap = money(contract.damages_cap);
+    step([&](auto, const ContractState& state, const ContractFlows& flows)
+             HEADROOM_LANE { return charge_damages(contract, state, flows, cap, s.ledger_usd); });
+  }
+  const bool at_start = contract.prepayment_month < 0;
+  if (contract.prepayment > 0 &&
+      (at_start ? t > contract.start_month - 1.0F : month == contract.prepayment_month)) {
+    step([&](auto, const ContractState& state, const ContractFlows& flows)
+             HEADROOM_LANE { return receive_prepayment(contract, state, flows); });
+  }
+  if (contract.prepayment > 0 || contract.opening_unearned > 0) {
+    const Money credit = money(static_cast<Real>(contract.prepayment + contract.opening_unearned) /
+                               contract.credit_window_months);
+    step([&](auto, const ContractState& state, const ContractFlows& flows)
+             HEADROOM_LANE { return credit_prepayment(state, flows, credit); });
+  }
+  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F) {
+    const Real trigger = exp(contract.step_down_trigger_log);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const Real threshold = p.load(l.contract_constants, c).step_down_threshold;
+      p.store(l.contract,
+              step_down(contract, threshold, p.load(l.contract, c), p.load(l.market), p.load(l.gpu, gpu).price,
+                        trigger),
+              c);
+    });
+  }
+  // No contract ends before its date, or before its term has run from its planned start.
+  const Mask renewal(s.on(kRenewal));
+  if (t >= min(contract.end_month, contract.start_month + contract.term_months)) {
+    step([&](auto p, const ContractState& state, const ContractFlows& flows) HEADROOM_LANE {
+      return expire(contract, p.load(l.contract_constants, c), state, flows, p.load(l.market), t,
+                    p.load(l.gpu, gpu).price, renewal);
+    });
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const ContractState state = p.load(l.contract, c);
+    ContractFlows flows = p.load(l.contract_flows, contract.entity);
+    flows.backlog += contract_backlog(contract, state, t, s.ledger_usd);
+    flows.unearned += state.unearned;
+    p.store(l.contract_flows, flows, contract.entity);
+  });
+}
+
+// One tranche in one month.
+template <class Lanes>
+HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
+                                 Lanes& lanes) {
+  const Tranche tranche = s.tranche[d];
+  const Entity entity = s.entity[tranche.entity];
+  const Real t = static_cast<Real>(month);
+  const Real hedged_share = tranche.fixed_rate > 0.0F ? 1.0F : tranche.hedged_share;
+  const Real fixed_leg = tranche.fixed_rate > 0.0F ? tranche.fixed_rate : tranche.swap_rate;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.debt_flows,
+            pay_interest(p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity), p.load(l.market),
+                         hedged_share, fixed_leg, tranche.floor),
+            tranche.entity);
+  });
+  const auto step = [&](auto f) HEADROOM_LANE {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const TrancheStep done = f(p, p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity));
+      p.store(l.tranche, done.state, d);
+      p.store(l.debt_flows, done.flows, tranche.entity);
+    });
+  };
+  if (month >= tranche.amortisation_start && month <= tranche.amortisation_end) {
+    const Real payments_left = static_cast<Real>(tranche.amortisation_end - month + 1);
+    const Mask lease(tranche.lease != 0);
+    step([&](auto, const TrancheState& state, const DebtFlows& flows)
+             HEADROOM_LANE { return amortise(state, flows, payments_left, lease); });
+  }
+  if (month == tranche.maturity) {
+    const Real conversion_price =
+        tranche.kind == TrancheKind::convertible ? tranche.conversion_price_usd : kNeverReal;
+    const Real leverage_limit = tranche.refinanceable != 0 ? entity.refinance_leverage_limit : -kNeverReal;
+    step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
+      return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market), conversion_price,
+                    leverage_limit, tranche.refinance_spread, s.ledger_usd);
+    });
+  }
+  if (tranche.refinanceable != 0 && month == tranche.maturity + tranche.refinance_months) {
+    step([&](auto, const TrancheState& state, const DebtFlows& flows)
+             HEADROOM_LANE { return repay_refinanced(state, flows); });
+  }
+  if ((tranche.commitment > 0 || tranche.kind == TrancheKind::revolver) && t - 1.0F < tranche.draw_end_month) {
+    const bool available = t > tranche.draw_start_month && tranche.kind != TrancheKind::revolver;
+    const Money at_issue = available && month >= tranche.issue_month ? tranche.commitment : 0;
+    const Real advance_rate = available ? tranche.advance_rate : 0.0F;
+    const Mask needs_window(tranche.needs_window != 0);
+    step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
+      const Money against_capex =
+          money(advance_rate * static_cast<Real>(max(p.load(l.tranche_month, d).eligible_capex, 0)));
+      return draw_down(tranche, state, flows, p.load(l.market), max(against_capex, at_issue), needs_window);
+    });
+    if (t >= tranche.draw_end_month) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        TrancheState state = p.load(l.tranche, d);
+        state.undrawn = 0;
+        p.store(l.tranche, state, d);
+      });
+    }
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    DebtFlows flows = p.load(l.debt_flows, tranche.entity);
+    flows.balance += p.load(l.tranche, d).balance;
+    p.store(l.debt_flows, flows, tranche.entity);
+  });
+}
+
+// One covenant's test.
+template <Metric metric, class Lanes>
+HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
+                               Real threshold, Lanes& lanes) {
+  const Covenant covenant = s.covenant[v];
+  const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.entity.size - 1;  // one entity is the group
+  const std::int32_t long_window = covenant.window == Window::trailing_12 ? 1 : 0;
+  const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
+  const Real planned = metric == Metric::contract_realization && s.has_plan != 0
+                           ? plan_contracted(s, entity, month, long_window != 0 ? 12 : 3)
+                           : 0.0F;
+  const Mask own_plan(s.has_plan == 0);  // the plan realizes itself
+  const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
+  const Real scale = metric == Metric::liquidity ? 1.0F : kFixedOne;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const EntityState state = p.load(l.entity, entity);
+    MetricInputs x;
+    x.window = p.load(l.window_sums, entity * 2 + long_window);
+    x.to_annual = long_window != 0 ? 1.0F : 4.0F;
+    x.debt = static_cast<Real>(state.debt);
+    x.cash = static_cast<Real>(state.cash);
+    x.liquidity = static_cast<Real>(state.liquidity);
+    x.backlog = static_cast<Real>(p.load(l.contract_flows, entity).backlog);
+    x.tranche_balance = static_cast<Real>(p.load(l.tranche, tranche).balance);
+    x.collateral = static_cast<Real>(p.load(l.tranche_month, tranche).collateral);
+    x.plan_contracted = select(own_plan, static_cast<Real>(x.window.contracted), planned);
+    const std::int32_t room = headroom_of(metric_value<metric>(x), threshold, sign, scale);
+    p.store(l.covenant, test_covenant(p.load(l.covenant, v), room, month), v);
+    p.store(l.observed, Observed{room}, kMeasureCount + v);
+  });
+}
+
+template <class Lanes>
+HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t month, Lanes& lanes) {
+  const MonthRow row = s.month[month - 1];
+  const PlanMonth plan = s.has_plan != 0 ? s.plan[month - 1] : PlanMonth{};
+  const bool quarter_starts = month == 1 || s.month[month - 2].quarter_end != 0;
+  const Real t = static_cast<Real>(month);
+
+  const auto within = [&](Real date) { return date > t - 1.0F && date <= t; };
+
+  // 1. The market: demand, supply, prices, rates, spread, power, churn.
+  const MarketSwitches on(s);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    MarketState m = p.load(l.market);
+    const Philox4 a = p.words(month, s.market_stream[0]);
+    const Philox4 b = p.words(month, s.market_stream[1]);
+    const Philox4 jumps = p.words(month, s.market_stream[2]);
+    const Shocks shocks = correlated_shocks(s, on, a, b);
+    m = advance_demand(s, on, row, p.load(l.constants), m, shocks, b.w3, jumps);
+    m = advance_supply(s, on, row, plan, m);
+    m.cycle = advance_cycle(s.price, m, shocks.z[kPrice]);
+    m = advance_rates(s, on, row, plan, m, shocks);
+    p.store(l.market, m);
+  });
+  if (quarter_starts && s.on(kFundingWindow)) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      MarketState m = p.load(l.market);
+      const Real u = uniform(p.words(month, s.market_stream[3]).w0);
+      m.window_open = select(u < by_regime(s.rates.window_open, m.regime), 1, 0);
+      p.store(l.market, m);
+    });
+  }
+  for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
+    const GpuType gpu = s.gpu_type[g];
+    const Real aged = s.ageing[g * s.months + month - 1];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const Real log_price = gpu.log_price_start + (p.load(l.market).cycle - s.price.cycle_start);
+      p.store(l.gpu, GpuState{fma(-p.load(l.constants).xi, aged, log_price)}, g);
+    });
+    for (std::int32_t h = 0; h < s.launch.size; ++h) {
+      const Real effect = s.launch_effect[gpu.first_launch_effect + h];
+      if (effect == 0.0F) continue;
+      const Launch launch = s.launch[h];
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const Real progress = launch_progress(launch, p.load(l.launch, h).month, t);
+        p.store(l.gpu, GpuState{p.load(l.gpu, g).price - effect * progress}, g);
+      });
+    }
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.gpu, GpuState{max(exp(p.load(l.gpu, g).price), gpu.floor_usd_per_gpu_hour)}, g);
+    });
+  }
+
+  // 2. Sites are ordered, refused, paid for, open and depreciate.
+  for (std::int32_t e = 0; e < s.entity.size; ++e) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.site_flows, SiteFlows{}, e);
+      p.store(l.contract_flows, ContractFlows{}, e);
+      p.store(l.pool_flows, PoolFlows{}, e);
+      p.store(l.debt_flows, DebtFlows{}, e);
+    });
+  }
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
+  }
+  for (std::int32_t i = 0; i < s.site.size; ++i) {
+    const Site site = s.site[i];
+    if (within(site.order_month)) {
+      const Money least = site.discretionary != 0 ? s.entity[site.entity].policy_liquidity : -kFixedMax;
+      lanes.each([&](auto p) HEADROOM_LANE {
+        p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, site.entity).liquidity, least), i);
+      });
+    }
+    if (within(site.cancel_month) && s.on(kCancellation)) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        p.store(l.site, decide_site(p.load(l.site_constants, i), p.load(l.site, i)), i);
+      });
+    }
+    const SiteTerms terms = site_terms(site, t);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteStep step = advance_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                         p.load(l.gpu, site.gpu_type).price);
+      p.store(l.site, step.state, i);
+      p.store(l.site_month, step.month, i);
+      p.store(l.site_flows, add(p.load(l.site_flows, site.entity), step.flows), site.entity);
+    });
+    if (site.tranche >= 0) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const TrancheMonth sums = p.load(l.tranche_month, site.tranche);
+        const SiteMonth m = p.load(l.site_month, i);
+        p.store(l.tranche_month, TrancheMonth{sums.eligible_capex + m.capex, sums.collateral + m.collateral},
+                site.tranche);
+      });
+    }
+  }
+
+  // 3. Customers default; contracts are served in order of priority, site by site; the pool takes the rest.
+  for (std::int32_t c = 0; c < s.customer.size; ++c) {
+    const Customer customer = s.customer[c];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.customer, advance_customer(customer, p.load(l.customer, c), month, p.load(l.market)), c);
+    });
+  }
+  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, lanes);
+  const PoolTerms terms = pool_terms(s.on_demand, t);
+  for (std::int32_t i = 0; i < s.site.size; ++i) {
+    const Site site = s.site[i];
+    const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const PoolFlows flows = advance_pool(s, site, p.load(l.site_month, i), p.load(l.market),
+                                           p.load(l.gpu, site.gpu_type).price, start_price, terms);
+      p.store(l.pool_flows, add(p.load(l.pool_flows, site.entity), flows), site.entity);
+    });
+  }
+
+  // 4. Interest, principal, maturities, draws.
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) advance_tranche(s, l, d, month, lanes);
+
+  // 5. Income, tax, cash; the revolver, new equity or a liquidity default; identities.
+  for (std::int32_t e = 0; e < s.entity.size; ++e) {
+    const Entity entity = s.entity[e];
+    const EquityInflow inflow = equity_inflow(s, e, month);
+    if (quarter_starts) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        EntityState state = p.load(l.entity, e);
+        state.issued_in_quarter = 0;
+        p.store(l.entity, state, e);
+      });
+    }
+    lanes.each([&](auto p) HEADROOM_LANE { close_entity(s, l, entity, e, month, inflow, p); });
+  }
+
+  // 6. Covenants.
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const CovenantTest test = s.covenant_test[s.covenant[v].first_test + month - 1];
+    if (test.tested == 0) continue;
+    switch (s.covenant[v].metric) {
+      case Metric::dscr:
+        test_covenant<Metric::dscr>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::contract_realization:
+        test_covenant<Metric::contract_realization>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::leverage:
+        test_covenant<Metric::leverage>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::net_leverage:
+        test_covenant<Metric::net_leverage>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::interest_coverage:
+        test_covenant<Metric::interest_coverage>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::liquidity:
+        test_covenant<Metric::liquidity>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::ltv:
+        test_covenant<Metric::ltv>(s, l, v, month, test.threshold, lanes);
+        break;
+      case Metric::backlog_coverage:
+        test_covenant<Metric::backlog_coverage>(s, l, v, month, test.threshold, lanes);
+        break;
+    }
+    lanes.observe(kMeasureCount + v, month);
+  }
+
+  // 7. What is reported and kept.
+  for (std::int32_t m = 0; m < kMeasureCount; ++m) lanes.observe(m, month);
+  lanes.each([&](auto p) HEADROOM_LANE { total_up(l, p); });
+  const bool last = month == s.months;
+  const ColumnLayout columns = column_layout(s);
+  if (row.quarter_end != 0 || last)
+    lanes.each([&](auto p) HEADROOM_LANE { keep_quarter(l, columns, row.quarter, p); });
+  if (row.year_end != 0 || last) lanes.each([&](auto p) HEADROOM_LANE { keep_year(l, columns, row.year, p); });
+  if (!last) return;
+  const std::int32_t parent = s.entity.size - 1;
+  const Real opening_shares = s.entity[parent].shares_million;
+  lanes.each([&](auto p)
+                 HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const CovenantState state = p.load(l.covenant, v);
+      p.keep(columns.first_breach(v), state.first_breach);
+      p.keep(columns.min_headroom(v), state.min_headroom);
+    });
+  }
+  for (std::int32_t c = 0; c < s.customer.size; ++c) {
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.keep(columns.default_month(c), p.load(l.customer, c).default_month); });
+  }
+}
+
+}  // namespace headroom

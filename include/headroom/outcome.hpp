@@ -1,0 +1,127 @@
+// What a path reports, in integers only: by-month measures for bands, and per-path columns for exact quantiles.
+#pragma once
+
+#include "headroom/scenario.hpp"
+
+namespace headroom {
+
+constexpr Real kFixedOne = 10000.0F;  // ratios, rates, prices, months: 1e-4 units
+constexpr std::int32_t kFixedMax = 1 << 30;
+
+// Measured every month of every path. Money unless said otherwise.
+enum Measure : std::int32_t {
+  kRevenue,
+  kEbitda,        // adjusted: before stock compensation
+  kCashInterest,  // with fees
+  kCashTax,
+  kWorkingCapital,  // change in working capital and prepayments, as a cash inflow
+  kCfo,
+  kCapex,  // cash
+  kFcf,
+  kLeveredFcf,
+  kNetIncome,
+  kAdjustedNetIncome,
+  kDebt,
+  kCash,  // unrestricted
+  kLiquidity,
+  kArr,
+  kBacklog,
+  kDeferredRevenue,
+  kUtilisation,  // sold share of GPUs on line, fixed point
+  kTightness,    // q, fixed point
+  kMarketPrice,  // on-demand price, mean over the company's GPUs on line (first type before any), USD, fixed
+                 // point
+  kShortRate,    // per year, fixed point
+  kMeasureCount
+};
+// Followed by one headroom series per covenant (metric's unit, fixed point; liquidity in money); only tested
+// months count.
+
+constexpr std::int32_t kBins = 1024;
+// Bin of x: (x - lo) >> shift, clamped to the end bins; width 2^shift.
+struct BinRange {
+  std::int32_t lo = 0;
+  std::int32_t shift = 0;
+};
+HEADROOM_HD std::int32_t bin_of(BinRange range, std::int32_t x) {
+  const std::int64_t offset = static_cast<std::int64_t>(x) - range.lo;
+  const std::int64_t bin = offset >> range.shift;
+  return static_cast<std::int32_t>(bin < 0 ? 0 : (bin >= kBins ? kBins - 1 : bin));
+}
+
+// Identities of MODEL.md section 7; a path's violations column is the OR of those that failed in any month.
+enum Violation : std::int32_t {
+  kCashIdentity = 1,
+  kDebtIdentity = 2,
+  kDeferredIdentity = 4,
+  kPpeIdentity = 8,
+  kBalanceIdentity = 16,
+  kNotFinite = 32,   // a NaN or an infinity in the market state
+  kOutOfRange = 64,  // an amount beyond 2^30 ledger units
+};
+
+// By calendar year, one column each.
+enum YearColumn : std::int32_t {
+  kYearRevenue,
+  kYearEbitda,
+  kYearCashInterest,
+  kYearCfo,
+  kYearCapex,
+  kYearFcf,
+  kYearLeveredFcf,
+  kYearNetIncome,
+  kYearColumnCount
+};
+
+enum PathColumn : std::int32_t {
+  kTotalFcf,
+  kPeakFundingGap,
+  kLiquidityDefaultMonth,  // kNever: none
+  kMinLiquidity,
+  kDilution,  // new shares / opening shares, fixed point
+  kViolations,
+  // drivers: means over the path's months, fixed point
+  kMeanTightness,
+  kMeanPrice,  // market price as a share of the start's
+  kMeanShortRate,
+  kMeanSpreadMultiplier,
+  kMeanPowerMultiplier,
+  kMeanChurn,         // exp(y)
+  kGlutMonths,        // count
+  kMaxMonthsLate,     // worst site, fixed point
+  kSystemicDelay,     // M, fixed point
+  kAgeingMultiplier,  // xi, fixed point
+  kPathColumnCount
+};
+
+// Order of the kept columns; every column holds one int32 a path.
+struct ColumnLayout {
+  std::int32_t years, quarters, covenants, sites, customers;
+
+  HEADROOM_HD std::int32_t path(PathColumn c) const { return c; }
+  HEADROOM_HD std::int32_t year(YearColumn c, std::int32_t y) const { return kPathColumnCount + c * years + y; }
+  HEADROOM_HD std::int32_t quarter_fcf(std::int32_t q) const { return year(kYearColumnCount, 0) + q; }
+  HEADROOM_HD std::int32_t first_breach(std::int32_t v) const {
+    return quarter_fcf(quarters) + v;
+  }  // month or kNever
+  HEADROOM_HD std::int32_t min_headroom(std::int32_t v) const {
+    return first_breach(covenants) + v;
+  }  // kFixedMax: never tested
+  HEADROOM_HD std::int32_t months_late(std::int32_t i) const {
+    return min_headroom(covenants) + i;
+  }  // fixed point; kNever: cancelled
+  HEADROOM_HD std::int32_t default_month(std::int32_t c) const {
+    return months_late(sites) + c;
+  }  // customer; kNever
+  HEADROOM_HD std::int32_t count() const { return default_month(customers); }
+};
+
+HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {
+  const MonthRow& last = s.month[s.months - 1];
+  return {last.year + 1, last.quarter + 1, s.covenant.size, s.site.size, s.customer.size};
+}
+
+// Integer totals by month. series = measure, then kMeasureCount + covenant for headroom.
+HEADROOM_HD std::int32_t series_count(const Scenario& s) { return kMeasureCount + s.covenant.size; }
+
+}  // namespace headroom

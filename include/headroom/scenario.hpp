@@ -1,0 +1,370 @@
+// All that a backend may know of a scenario: trivially copyable parameters and views, no text, no display unit.
+// The loader (host/config) fills them; units stand in the names. MODEL.md says what each mechanism does.
+//
+// Time: `as_of` is month end 0; month t runs from month end t-1 to month end t; a date inside a month is
+// fractional. Money: integer ledger units of `ledger_usd` US dollars (1,000 unless the config says otherwise),
+// so that sums and identities are exact. |amount| stays below 2^30 units; a path that leaves that range is
+// counted as a violation.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "headroom/hd.hpp"
+
+namespace headroom {
+
+using Money = std::int32_t;      // ledger units
+using StreamId = std::uint32_t;  // hash of an object's id and a draw's name, e.g. "site/vineland-1/grid"
+
+constexpr std::int32_t kNever = 1 << 20;  // a month that does not come
+constexpr Real kNeverReal = 1048576.0F;
+constexpr Real kHoursPerMonth = 730.5F;
+constexpr std::int32_t kMaxMonths = 240;
+
+// Mechanisms that can be put on plan: own normals at zero, delays at their median, uniforms at 1/2, thresholds
+// never reached. A mechanism without draws of its own (supply, attrition) follows the plan's path; damages are
+// not charged. The plan itself is the path with every switch off.
+enum Switch : std::uint32_t {
+  kDemand = 1U << 0,        // demand shocks and growth uncertainty
+  kRegimes = 1U << 1,       // off: the regime stays at its start
+  kJumps = 1U << 2,         // demand jumps
+  kSupply = 1U << 3,        // lagged supply response
+  kAgeing = 1U << 4,        // uncertain ageing rate
+  kLaunches = 1U << 5,      // random launch dates of newer GPU types
+  kPriceCycle = 1U << 6,    // price shocks
+  kDelivery = 1U << 7,      // stage and commissioning delays
+  kOverrun = 1U << 8,       // capex overrun
+  kCancellation = 1U << 9,  // sites that never open
+  kRates = 1U << 10,
+  kSpread = 1U << 11,
+  kPower = 1U << 12,
+  kFundingWindow = 1U << 13,  // primary market shut
+  kChurn = 1U << 14,          // churn state
+  kDefault = 1U << 15,        // customer default
+  kDamages = 1U << 16,        // delay damages
+  kTermination = 1U << 17,    // long-stop termination
+  kStepDown = 1U << 18,       // re-pricing towards market
+  kRenewal = 1U << 19,        // random renewal at expiry
+  kOptions = 1U << 20,        // random exercise of customers' options
+  kAttrition = 1U << 21,      // on-demand attrition and bookings
+};
+constexpr std::uint32_t kAllSwitches = (1U << 22) - 1;
+
+constexpr std::int32_t kRegimeCount = 3;  // shortage, balanced, glut
+enum Regime : std::int32_t { kShortage = 0, kBalanced = 1, kGlut = 2 };
+struct ByRegime {
+  Real shortage, balanced, glut;
+};
+
+// Order of the correlated monthly shocks.
+enum Factor : std::int32_t {
+  kDemandTraining,
+  kDemandInference,
+  kPrice,
+  kRate,
+  kSpreadFactor,
+  kChurnFactor,
+  kPowerFactor,
+  kFactorCount
+};
+
+// What does not depend on the path, by month t = 1..T (row t-1).
+struct MonthRow {
+  Real growth_training;  // log demand growth of the month before uncertainty: g(t) / 12
+  Real growth_inference;
+  Real supply_growth;        // log, of the month
+  Real rate_base;            // f(0,t) plus the Hull-White convexity term, per year
+  std::int32_t quarter_end;  // 0 or 1, calendar quarter
+  std::int32_t year_end;     // 0 or 1, calendar year
+  std::int32_t year;         // index of the calendar year, 0 = the year of month 1
+  std::int32_t quarter;      // index of the calendar quarter, 0 = the quarter of month 1
+};
+
+struct DemandParams {
+  Real training_share;                               // of demand at the start
+  Real sigma_training_month, sigma_inference_month;  // sd of a month's log demand
+  Real drift_training_month, drift_inference_month;  // -sigma^2 / 24
+  Real uncertainty_training, uncertainty_inference;  // sd of log psi
+  ByRegime shift_month;                              // m_s / 12
+  Real jump_probability_month;                       // 1 - exp(-intensity / 12)
+  Real jump_mean_log, jump_sd_log;
+  Real start_tightness;   // q_0
+  Real supply_response;   // theta
+  Real supply_lag_month;  // 1 / (12 tau)
+  std::int32_t start_regime;
+  Real stay_or_worse[kRegimeCount]
+                    [2];  // row s: cumulative monthly probabilities of shortage, and of shortage or balanced
+};
+
+struct PriceParams {
+  Real cycle_start;         // a(0)
+  Real tightness_pull;      // eta
+  Real cycle_decay;         // exp(-kappa / 12)
+  ByRegime cycle_mean_add;  // mu_P(s) / kappa
+  ByRegime cycle_sd_month;  // exact OU sd of a month
+  Real ageing_uncertainty;  // sd of log xi (median 1)
+};
+
+// OU process by exact discretisation: x' = mean + (x - mean) * decay + sd * z.
+struct OuParams {
+  Real decay_month, sd_month, start;
+};
+
+struct RateParams {
+  OuParams short_rate;    // x of Hull-White, start 0
+  OuParams spread;        // log multiplier of new spreads
+  Real spread_glut_pull;  // beta of max(-q, 0)
+  OuParams power;         // log multiplier of floating power prices
+  ByRegime window_open;   // probability a quarter that the primary market is open
+};
+
+// A delay: nothing with probability p_on_time, else earliest + exp(mu + sigma z), months.
+struct DelayParams {
+  Real z_on_time;  // normal quantile of p_on_time; -100 where there is no on-time mass
+  Real p_late;     // 1 - p_on_time
+  Real mu, sigma;  // of log(delay - earliest)
+  Real earliest_months;
+  Real systemic, own;  // sqrt(rho), sqrt(1 - rho)
+  StreamId stream;
+};
+
+struct GpuType {
+  Real log_price_start;  // ln USD per GPU-hour
+  Real floor_usd_per_gpu_hour;
+  std::int32_t first_launch_effect;  // index of its first entry in launch_effect (one per launch)
+};
+
+struct Launch {
+  Real planned_month, ramp_months;
+  DelayParams delay;
+};
+
+enum Stage : std::int32_t { kGrid, kBuilding, kCooling, kGpus, kStageCount };
+
+struct Site {
+  std::int32_t entity, gpu_type;
+  Real gpus;
+  // delivery
+  std::int32_t has_stage[kStageCount];
+  Real stage_month[kStageCount];
+  DelayParams stage_delay[kStageCount];
+  Real commissioning_months;
+  DelayParams commissioning_delay;
+  Real planned_ready_month;  // for a running site: its opening, <= 0
+  std::int32_t running;      // open at as_of: no stage, no draw
+  Real ramp_months;          // > 0
+  Real cancel_probability, cancel_month, sunk_share;
+  StreamId cancel_stream;
+  std::int32_t discretionary;
+  // capex
+  Real order_month, delivery_month;                   // planned
+  Money capex;                                        // total as planned, including what is paid already
+  Money capex_paid;                                   // before as_of
+  Real order_share, delivery_share;                   // the rest on the planned opening
+  Real gpu_value_share;                               // of capex: GPUs and network, the lenders' collateral
+  Real overrun_sigma, overrun_systemic, overrun_own;  // log sd; sqrt(rho), sqrt(1 - rho)
+  Real tail_probability, tail_add;                    // fat-tail event: multiplier (1 + tail_add)
+  StreamId cost_stream;
+  std::int32_t tranche;  // tranche that finances its capex, -1: none
+  Real life_months, residual_share;
+  Money opening_gpu_value;  // cost of a running site's GPUs (maintenance, collateral); not depreciated here
+  // costs, ledger units a month at full size
+  Real lease_month, lease_start_month;
+  Real staff_month;                             // from the planned opening
+  Real prelaunch_month, prelaunch_start_month;  // until it opens
+  Real facility_month;                          // operations of the open share
+  Real power_fixed_month,
+      power_floating_month;  // at full load, at fixed price and at the start's floating price
+  Real power_idle_share;
+  Real maintenance_share_month;  // of the GPU value on line
+  // contracts of this site: [first_contract, first_contract + contracts), in order of priority
+  std::int32_t first_contract, contracts;
+};
+
+struct Customer {
+  Real default_intensity_month;  // lambda / 12
+  Real tightness_beta;
+  Real recovery_share;           // of up to 12 months of fees
+  std::int32_t recovery_months;  // length of the claim in months of fees
+  StreamId stream;
+};
+
+struct Contract {
+  std::int32_t customer, site, entity;
+  Real gpus, price_usd_per_gpu_hour;
+  Real take_or_pay, availability;
+  Real start_month;         // contract date of first delivery, planned
+  std::int32_t running;     // in force at as_of
+  Real end_month;           // where the end is a date: running contracts and fixed terms; else kNeverReal
+  Real term_months;         // from first full delivery
+  std::int32_t fixed_term;  // 1: the term runs from start_month
+  // prepayment
+  Money prepayment;  // total, due at prepayment_month (kNever: none; -1: at start)
+  std::int32_t prepayment_month;
+  Money opening_unearned;     // deferred revenue at as_of
+  Real credit_window_months;  // credited evenly
+  // lateness
+  Real grace_months, damages_share, damages_cap;  // share of the fee a month; cap in ledger units
+  Real long_stop_months, termination_probability;
+  std::int32_t order_head;  // contract whose termination ends this one too, -1: own
+  // price
+  Real step_down_hazard_month, step_down_trigger_log, step_down_pass;  // hazard 0: price protected
+  Real renewal_discount, renewal_term_months;                          // term 0: none
+  Real renewal_alpha, renewal_beta_q, renewal_beta_y;
+  std::int32_t option;  // 1: exists only if exercised at option_month
+  Real option_month, option_alpha, option_beta_q, option_beta_y;
+  StreamId stream;
+};
+
+struct OnDemandParams {
+  Real start_utilisation;
+  Real attrition_month;
+  Real bookings_max, bookings_alpha, bookings_beta_q;  // b = max * logistic(alpha + beta q), a month
+  Real usage_alpha, usage_beta_q;                      // usage(q) = logistic(alpha + beta q)
+  OuParams churn;
+  Real premium;  // provider's quality tier, factor on the market price
+  Real channel_discount;
+  Real backstop_share, backstop_price_usd_per_gpu_hour, backstop_end_month;
+  Real platform_share_start, platform_share_end, platform_ramp_months;  // share of sold pool GPUs
+  Real platform_price_multiple, platform_cost_ratio;
+};
+
+struct Entity {
+  std::int32_t parent;  // -1: it is the parent
+  Money cash, restricted_cash, min_cash;
+  Money receivables, payables_opex, payables_capex;
+  Money opening_ppe;  // run-off part, excluding capex_paid of sites
+  Real opening_ppe_life_months;
+  Money other_net_assets;  // constant: makes the opening balance sheet balance
+  Money tax_losses;
+  Real receivable_months, payable_months_opex, payable_months_capex;
+  Real sga_fixed_month, sga_share_of_revenue;
+  Money stock_compensation_month;
+  Real tax_rate, loss_use_share;
+  Real cash_yield_share;  // of the short rate, on opening cash
+  std::int32_t revolver;  // tranche index, -1: none
+  // equity
+  Real ev_to_ebitda, ev_tightness_beta;  // multiple = ev_to_ebitda * exp(beta q)
+  Real shares_million;
+  Real issue_floor_price_usd;  // no issue under it
+  Money issue_max_quarter;     // 0: none
+  Real refinance_leverage_limit;
+  Money policy_liquidity;  // discretionary sites are not ordered under it
+};
+
+enum class TrancheKind : std::int32_t { ddtl, term, notes, convertible, equipment, revolver };
+
+struct Tranche {
+  TrancheKind kind;
+  std::int32_t entity;
+  Money balance, commitment;              // drawn and undrawn at as_of
+  Real draw_start_month, draw_end_month;  // availability; the undrawn lapses after it
+  Real advance_rate;                      // of eligible capex
+  std::int32_t
+      needs_window;  // 1: not committed, drawn only while the primary market is open, at the then spread
+  std::int32_t
+      issue_month;  // notes and converts agreed but not yet paid in: all of `commitment` is drawn then; kNever
+  Real fixed_rate;  // per year; 0 for floating
+  Real spread, floor, hedged_share, swap_rate;        // per year; unhedged share pays max(r, floor) + spread
+  Real commitment_fee, upfront_fee_share;             // per year on the undrawn; of each draw
+  std::int32_t amortisation_start, amortisation_end;  // months, level; start kNever: bullet
+  std::int32_t maturity;
+  std::int32_t refinanceable;
+  Real refinance_spread;  // over the short rate, before the multiplier
+  std::int32_t refinance_months;
+  Real conversion_price_usd;  // convertible only
+  std::int32_t lease;         // 1: finance lease; its principal is lease principal
+};
+
+// Agreed inflows of equity, warrants; ledger units.
+struct DatedFlow {
+  std::int32_t entity, month;
+  Money amount;
+  Real shares_million;
+};
+
+enum class Metric : std::int32_t {
+  dscr,
+  contract_realization,
+  leverage,
+  net_leverage,
+  interest_coverage,
+  liquidity,
+  ltv,
+  backlog_coverage
+};
+enum class Window : std::int32_t { trailing_3, trailing_12, annualised_quarter };
+
+struct Covenant {
+  std::int32_t entity;   // -1: consolidated
+  std::int32_t tranche;  // ltv and backlog_coverage may name one, -1: the entity's debt
+  Metric metric;
+  Window window;
+  std::int32_t maximum;     // 1: the metric must not exceed the threshold; 0: not fall below it
+  std::int32_t first_test;  // index of its row in covenant_test (months consecutive)
+};
+struct CovenantTest {
+  std::int32_t tested;  // 0 or 1
+  Real threshold;       // metric's unit; liquidity in ledger units
+};
+
+// Last twelve months before as_of, oldest first, per entity: what windows reach back to.
+struct HistoryMonth {
+  Money ebitda, cash_interest, scheduled_principal, cfads, contracted_revenue;
+};
+
+// What the plan decided, filled by make_plan(); rows by month.
+struct PlanMonth {
+  Real log_supply, utilisation;
+};
+
+struct Scenario {
+  std::int32_t months = 60;
+  Real ledger_usd = 1000.0F;
+  std::uint32_t switches = kAllSwitches;
+  std::uint32_t has_plan = 0;
+  Real correlation[kFactorCount][kFactorCount] = {};  // lower Cholesky factor
+  DemandParams demand{};
+  PriceParams price{};
+  RateParams rates{};
+  OnDemandParams on_demand{};
+  StreamId market_stream[4] = {};  // a, b, c, window
+  StreamId path_stream = 0;        // path-long uncertainty and the systemic draw
+
+  View<MonthRow> month;  // [months]
+  View<GpuType> gpu_type;
+  View<Real> ageing;  // [gpu_type][months]: A_g(t), log decay
+  View<Launch> launch;
+  View<Real> launch_effect;  // [gpu_type][launch]: delta, log
+  View<Site> site;
+  View<Customer> customer;
+  View<Contract> contract;  // sorted by site, then priority
+  View<Entity> entity;      // borrowers first, the parent last
+  View<Tranche> tranche;
+  View<DatedFlow> dated_flow;
+  View<Covenant> covenant;
+  View<CovenantTest> covenant_test;  // [covenant][months]
+  View<HistoryMonth> history;        // [entity][12]
+  View<PlanMonth> plan;              // [months]
+  View<Money> plan_contracted;       // [entity][months]: the plan's contracted revenue
+
+  HEADROOM_HD bool on(Switch s) const { return (switches & s) != 0; }
+
+  // Calls f on every view: how a backend copies a scenario to its own memory.
+  template <class F>
+  void for_each_view(F&& f) {
+    f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(contract), f(entity),
+        f(tranche), f(dated_flow), f(covenant), f(covenant_test), f(history), f(plan), f(plan_contracted);
+  }
+};
+static_assert(std::is_trivially_copyable_v<Scenario>);
+
+// One word block of the random number generator's key space: what a run asks for.
+struct PathRange {
+  std::uint64_t seed;
+  std::uint64_t first;
+  std::uint64_t count;
+};
+
+}  // namespace headroom

@@ -1,0 +1,317 @@
+// The state of one path, as plain value structs, and where it lies in memory.
+//
+// Every struct lists its fields in visit(). A path's state is one row of reals and one of integers per lane:
+// word w of lane l at base[w * stride + l], so that neighbouring lanes (SIMD) and threads (GPU) touch
+// neighbouring words. Memory is sized to the scenario: no object that is not there costs a word.
+#pragma once
+
+#include <cstddef>
+
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+
+namespace headroom {
+
+// Drawn once for a path.
+struct PathConstants {
+  Real psi_training, psi_inference;  // growth uncertainty multipliers
+  Real xi;                           // ageing multiplier
+  Real systemic;                     // M, standard normal
+  HEADROOM_HD constexpr void visit(auto&& f) { f(psi_training), f(psi_inference), f(xi), f(systemic); }
+};
+
+struct MarketState {
+  Real log_demand_training, log_demand_inference, log_supply, supply_gap;
+  Real tightness;                             // q
+  Real cycle;                                 // a
+  Real rate_x, log_spread, churn, log_power;  // OU states
+  Real utilisation;                           // v of the on-demand pool
+  Real short_rate;                            // per year
+  Real spread_multiplier, power_multiplier, churn_multiplier;
+  Real usage;  // of non-take-or-pay volume
+  std::int32_t regime, window_open;
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(log_demand_training), f(log_demand_inference), f(log_supply), f(supply_gap), f(tightness), f(cycle),
+        f(rate_x), f(log_spread), f(churn), f(log_power), f(utilisation), f(short_rate), f(spread_multiplier),
+        f(power_multiplier), f(churn_multiplier), f(usage), f(regime), f(window_open);
+  }
+};
+
+struct LaunchState {
+  Real month;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(month); }
+};
+
+struct GpuState {
+  Real price;  // USD per GPU-hour this month
+  HEADROOM_HD constexpr void visit(auto&& f) { f(price); }
+};
+
+enum SiteStatus : std::int32_t { kWaiting, kOrdered, kCancelled, kNotOrdered };
+
+struct SiteConstants {
+  Real ready, delivery;  // month of opening, of GPU delivery
+  Real cost_multiplier;
+  std::int32_t cancelled;  // 1: refused at cancel_month
+  HEADROOM_HD constexpr void visit(auto&& f) { f(ready), f(delivery), f(cost_multiplier), f(cancelled); }
+};
+
+struct SiteState {
+  Money capex, depreciated;  // cumulative, accrual; write-offs included in `depreciated`
+  Real purchase_price;       // market price of its GPU type when its GPUs came, USD per GPU-hour
+  std::int32_t status;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(capex), f(depreciated), f(purchase_price), f(status); }
+};
+
+// Capacity left to contracts and pool while the month is computed.
+struct SiteMonth {
+  Real online, online_end;  // GPUs, month's mean and month end
+  Real left, left_end;      // not taken by contracts so far
+  Money capex, collateral;  // what its tranche finances and lends against
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(online), f(online_end), f(left), f(left_end), f(capex), f(collateral);
+  }
+};
+
+struct CustomerState {
+  Real threshold, hazard;  // unit exponential; integrated intensity
+  std::int32_t default_month;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(threshold), f(hazard), f(default_month); }
+};
+
+// The last three: ended by the customer for lateness, by the loss of the site, by the customer's default.
+enum ContractStatus : std::int32_t { kOption, kPending, kInForce, kEnded, kTerminated, kReleased, kDefaulted };
+
+struct ContractConstants {
+  Real u_termination, step_down_threshold, u_option;
+  std::int32_t renewal_word;
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(u_termination), f(step_down_threshold), f(u_option), f(renewal_word);
+  }
+};
+
+struct ContractState {
+  Real price;               // USD per GPU-hour
+  Real end;                 // month; kNeverReal until the term has started
+  Real step_down_hazard;    // integrated; negative once stepped down
+  Real served_end;          // GPUs at the month end
+  Money prepaid, unearned;  // received so far; of it deferred revenue
+  Money damages;            // cumulative
+  Money fee, last_fee;      // of the month; of the last month served: base of a claim
+  std::int32_t status, renewals;
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(price), f(end), f(step_down_hazard), f(served_end), f(prepaid), f(unearned), f(damages), f(fee),
+        f(last_fee), f(status), f(renewals);
+  }
+};
+
+struct TrancheState {
+  Money balance, undrawn;
+  Real spread;  // per year, locked at the draws (weighted) or by refinancing
+  std::int32_t refinanced;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(balance), f(undrawn), f(spread), f(refinanced); }
+};
+
+struct TrancheMonth {
+  Money eligible_capex, collateral;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(eligible_capex), f(collateral); }
+};
+
+// Flows of the month of one entity, collected site by site, contract by contract, tranche by tranche. All
+// Money.
+struct SiteFlows {
+  Money opex, capex, depreciation, write_off, net_ppe;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(opex), f(capex), f(depreciation), f(write_off), f(net_ppe); }
+};
+struct ContractFlows {
+  Money revenue, damages, recoveries, prepaid, credited, refunded, forfeited, backlog, unearned;
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(revenue), f(damages), f(recoveries), f(prepaid), f(credited), f(refunded), f(forfeited), f(backlog),
+        f(unearned);
+  }
+};
+struct PoolFlows {
+  Money revenue, cost;
+  Real online, sold;                      // GPUs
+  Real price_weight, start_price_weight;  // GPUs on line x market price, now and at the start
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(revenue), f(cost), f(online), f(sold), f(price_weight), f(start_price_weight);
+  }
+};
+struct DebtFlows {
+  Money interest, fees, amortisation, lease_principal, maturities, drawn, converted, balance;
+  Real new_shares;  // million, by conversion
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(interest), f(fees), f(amortisation), f(lease_principal), f(maturities), f(drawn), f(converted),
+        f(balance), f(new_shares);
+  }
+};
+
+// Balance sheet and what the next month needs to know.
+struct EntityState {
+  Money cash, restricted, receivables, payables_opex, payables_capex, ppe, opening_ppe, deferred, debt, gap,
+      equity, tax_losses;
+  Real shares, share_price, leverage;  // million; USD; debt / EBITDA of the last 12 months
+  Money liquidity, issued_in_quarter;
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(cash), f(restricted), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(opening_ppe),
+        f(deferred), f(debt), f(gap), f(equity), f(tax_losses), f(shares), f(share_price), f(leverage),
+        f(liquidity), f(issued_in_quarter);
+  }
+};
+
+// What covenant windows sum, one row a month, the last twelve kept.
+struct WindowRow {
+  Money ebitda, interest, principal, cfads, contracted;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(ebitda), f(interest), f(principal), f(cfads), f(contracted); }
+};
+struct CovenantState {
+  std::int32_t first_breach, min_headroom;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(first_breach), f(min_headroom); }
+};
+
+// What the path reports this month (series), and accumulates.
+struct Observed {
+  std::int32_t value;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(value); }
+};
+struct PathTotals {
+  Money revenue, ebitda, cash_interest, cfo, capex, fcf, levered_fcf,
+      net_income;  // of the calendar year so far
+  Money quarter_fcf, total_fcf, peak_gap, min_liquidity;
+  std::int32_t liquidity_default_month, violations, glut_months;
+  Real tightness, price, short_rate, spread, power, churn;  // sums over months
+  Real worst_delay;                                         // months, over sites
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(revenue), f(ebitda), f(cash_interest), f(cfo), f(capex), f(fcf), f(levered_fcf), f(net_income),
+        f(quarter_fcf), f(total_fcf), f(peak_gap), f(min_liquidity), f(liquidity_default_month), f(violations),
+        f(glut_months), f(tightness), f(price), f(short_rate), f(spread), f(power), f(churn), f(worst_delay);
+  }
+};
+
+struct FieldCount {
+  std::int32_t real = 0, integer = 0;
+  HEADROOM_HD constexpr void operator()(Real&) { ++real; }
+  HEADROOM_HD constexpr void operator()(std::int32_t&) { ++integer; }
+};
+template <class T>
+HEADROOM_HD constexpr FieldCount fields_of() {
+  FieldCount count;
+  T value{};
+  value.visit([&](auto& field) { count(field); });
+  return count;
+}
+
+// Where the structs of one kind start in a lane's rows.
+template <class T>
+struct Slot {
+  std::int32_t real = 0, integer = 0;
+};
+
+struct StateLayout {
+  Slot<PathConstants> constants;
+  Slot<MarketState> market;
+  Slot<LaunchState> launch;
+  Slot<GpuState> gpu;
+  Slot<SiteConstants> site_constants;
+  Slot<SiteState> site;
+  Slot<SiteMonth> site_month;
+  Slot<CustomerState> customer;
+  Slot<ContractConstants> contract_constants;
+  Slot<ContractState> contract;
+  Slot<TrancheState> tranche;
+  Slot<TrancheMonth> tranche_month;
+  Slot<SiteFlows> site_flows;
+  Slot<ContractFlows> contract_flows;
+  Slot<PoolFlows> pool_flows;
+  Slot<DebtFlows> debt_flows;
+  Slot<EntityState> entity;
+  Slot<WindowRow> window;       // [entity][12]
+  Slot<WindowRow> window_sums;  // [entity][2]: last 3 months, last 12
+  Slot<CovenantState> covenant;
+  Slot<PathTotals> totals;
+  Slot<Observed> observed;               // [series]
+  std::int32_t reals = 0, integers = 0;  // words a lane
+
+  template <class T>
+  HEADROOM_HD void place(Slot<T>& slot, std::int32_t count) {
+    slot = {reals, integers};
+    constexpr FieldCount fields = fields_of<T>();
+    reals += fields.real * count;
+    integers += fields.integer * count;
+  }
+};
+
+HEADROOM_HD StateLayout state_layout(const Scenario& s) {
+  StateLayout l;
+  l.place(l.constants, 1);
+  l.place(l.market, 1);
+  l.place(l.launch, s.launch.size);
+  l.place(l.gpu, s.gpu_type.size);
+  l.place(l.site_constants, s.site.size);
+  l.place(l.site, s.site.size);
+  l.place(l.site_month, s.site.size);
+  l.place(l.customer, s.customer.size);
+  l.place(l.contract_constants, s.contract.size);
+  l.place(l.contract, s.contract.size);
+  l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity that has none
+  l.place(l.tranche_month, s.tranche.size + 1);
+  l.place(l.site_flows, s.entity.size);
+  l.place(l.contract_flows, s.entity.size);
+  l.place(l.pool_flows, s.entity.size);
+  l.place(l.debt_flows, s.entity.size);
+  l.place(l.entity, s.entity.size);
+  l.place(l.window, s.entity.size * 12);
+  l.place(l.window_sums, s.entity.size * 2);
+  l.place(l.covenant, s.covenant.size);
+  l.place(l.totals, 1);
+  l.place(l.observed, series_count(s));
+  return l;
+}
+
+// One lane's view of its memory. Stride is a type so that a compile-time stride costs no register.
+template <class Stride>
+struct LaneMemory {
+  Real* real;
+  std::int32_t* integer;
+  Stride stride;
+  std::int32_t lane;
+
+  template <class T>
+  HEADROOM_HD T load(Slot<T> slot, std::int32_t i = 0) const {
+    constexpr FieldCount fields = fields_of<T>();
+    T value;
+    Reader reader{real + static_cast<std::size_t>(slot.real + i * fields.real) * stride + lane,
+                  integer + static_cast<std::size_t>(slot.integer + i * fields.integer) * stride + lane,
+                  stride};
+    value.visit(reader);
+    return value;
+  }
+  template <class T>
+  HEADROOM_HD void store(Slot<T> slot, const T& value, std::int32_t i = 0) const {
+    constexpr FieldCount fields = fields_of<T>();
+    Writer writer{real + static_cast<std::size_t>(slot.real + i * fields.real) * stride + lane,
+                  integer + static_cast<std::size_t>(slot.integer + i * fields.integer) * stride + lane,
+                  stride};
+    T copy = value;
+    copy.visit(writer);
+  }
+
+ private:
+  struct Reader {
+    const Real* real;
+    const std::int32_t* integer;
+    Stride stride;
+    HEADROOM_HD void operator()(Real& field) { field = *real, real += stride; }
+    HEADROOM_HD void operator()(std::int32_t& field) { field = *integer, integer += stride; }
+  };
+  struct Writer {
+    Real* real;
+    std::int32_t* integer;
+    Stride stride;
+    HEADROOM_HD void operator()(Real& field) { *real = field, real += stride; }
+    HEADROOM_HD void operator()(std::int32_t& field) { *integer = field, integer += stride; }
+  };
+};
+
+}  // namespace headroom

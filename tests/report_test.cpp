@@ -1,0 +1,258 @@
+// What is printed and written: digits, tables, JSON, CSV, files.
+#include "host/report/report.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "host/report/files.hpp"
+#include "host/report/format.hpp"
+#include "tests/risk_fixture.hpp"
+
+namespace headroom::report {
+namespace {
+
+TEST(SupportedDigits, LastDigitIsWorthHalfAStandardError) {
+  struct Row {
+    double value, error;
+    int most;
+    const char* text;
+  };
+  for (const Row& row :
+       {Row{1234.5678, 0.8, 6, "1,235"}, Row{1234.5678, 2, 6, "1,235"}, Row{1234.5678, 2.1, 6, "1,230"},
+        Row{1234.5678, 0.2, 6, "1,234.6"}, Row{1234.5678, 0.03, 6, "1,234.57"}, Row{1234.5678, 700, 6, "1,000"},
+        Row{-31412.3, 45, 1, "-31,400"}, Row{1234.5678, 0.0001, 2, "1,234.57"}, Row{1234.5678, 0, 1, "1,234.6"},
+        Row{1234.5678, kUnknown, 1, "1,234.6"}, Row{0.04, 3, 2, "0"}, Row{-0.04, 3, 2, "0"},
+        Row{-12.0, 300, 2, "0"}, Row{kUnknown, 1, 2, "-"}, Row{999999.9, 0.5, 3, "1,000,000"}}) {
+    EXPECT_EQ(supported(row.value, row.error, row.most), row.text) << row.value << " +- " << row.error;
+  }
+}
+
+TEST(Percent, ValueAndInterval) {
+  EXPECT_EQ(percent(wilson(123, 10000)), "1.2");
+  EXPECT_EQ(percent_interval(wilson(123, 10000)), "1.0-1.5");
+  EXPECT_EQ(percent(wilson(0, 1000000)), "0");
+  EXPECT_EQ(percent_interval(wilson(0, 1000000)), "0-0.0004");
+  EXPECT_EQ(percent(wilson(3, 4)), "80");
+  EXPECT_EQ(percent(wilson(10000, 10000)), "100.00");
+  EXPECT_EQ(percent(wilson(0, 0)), "-");
+}
+
+TEST(Table, AlignsByCharacters) {
+  Table table;
+  table.row({"site", "MW"});
+  table.rule();
+  table.row({"Mäntsälä", "75"});
+  table.row({"x", "1,310", "a"});
+  EXPECT_EQ(table.text(""), "site         MW\n------------------\nMäntsälä     75\nx         1,310  a\n");
+}
+
+TEST(Shortened, KeepsWholeCharacters) {
+  EXPECT_EQ(shortened("Mäntsälä", 8), "Mäntsälä");
+  EXPECT_EQ(shortened("Mäntsälä", 7), "Mänt...");
+}
+
+TEST(Calendar, Labels) {
+  const Company company = small_company();  // as of 31 October 2025
+  EXPECT_EQ(month_label(company, 0), "2025-10");
+  EXPECT_EQ(month_label(company, 3), "2026-01");
+  EXPECT_EQ(date_label(company, 4), "2026-02-28");
+  EXPECT_EQ(year_label(company, 1, 2), "2025 Nov-Dec");
+  EXPECT_EQ(year_label(company, 3, 14), "2026");
+  EXPECT_EQ(quarter_label(company, 3, 5), "1Q26");
+  EXPECT_EQ(quarter_label(company, 1, 2), "4Q25 part");
+}
+
+TEST(Violations, Names) {
+  EXPECT_EQ(violation_names(kCashIdentity | kOutOfRange), (std::vector<std::string>{"cash", "out of range"}));
+  EXPECT_TRUE(violation_names(0).empty());
+}
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() : scenario_(company_.data.view()), small_(scenario_, 10) {
+    small_.set(small_.layout.year(kYearFcf, 1), {9000, 1000, 8000, 2000, 7000, 3000, 6000, 4000, 5000, -1000});
+    small_.set(small_.layout.first_breach(0),
+               {2, 3, kNever, kNever, kNever, kNever, kNever, kNever, kNever, kNever});
+    small_.outcomes.failing = {0, 1, 2, 0, 0, 0};
+    for (std::int32_t series = 0; series < kMeasureCount; ++series) {
+      for (std::int32_t month = 1; month <= 3; ++month) small_.fill(series, month, 100, 10);
+    }
+    small_.fill(kMeasureCount, 2, -10000, 10);  // beyond the first bin
+    plan_.assign(static_cast<std::size_t>(series_count(scenario_) * 3), 0);
+    risk_ = analyse(scenario_, small_.outcomes, {7, 0, 10}, plan_);
+    table_ = plan_table(company_, scenario_, plan_);
+    guidance_ = check_guidance(company_, scenario_, table_, &risk_);
+    facts_.backend = "cpu";
+    facts_.device = "a processor";
+    facts_.simulation_seconds = 0.5;
+  }
+  Company company_ = small_company();
+  Scenario scenario_;
+  SmallOutcomes small_;
+  std::vector<std::int32_t> plan_{};
+  RiskReport risk_{};
+  PlanTable table_{};
+  std::vector<GuidanceCheck> guidance_{};
+  RunFacts facts_{};
+};
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> found;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) found.push_back(line);
+  return found;
+}
+
+// Cells of a line without quoted commas.
+std::size_t cells(const std::string& line) {
+  return static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1;
+}
+
+TEST_F(ReportTest, SummaryShape) {
+  const auto summary = nlohmann::json::parse(summary_json(company_, scenario_, risk_, guidance_, facts_));
+  EXPECT_EQ(summary.size(), 2U);
+  EXPECT_EQ(summary["run"]["backend"], "cpu");
+  const auto& results = summary["results"];
+  EXPECT_EQ(results["company"], "Small");
+  EXPECT_EQ(results["as_of"], "2025-10-31");
+  EXPECT_EQ(results["config_hash"], "0123456789abcdef");
+  EXPECT_EQ(results["seed"], 7);
+  EXPECT_EQ(results["paths"], 10);
+  EXPECT_EQ(results["violated_identities"]["paths"], 0);
+  EXPECT_TRUE(results["violated_identities"]["first_path"].is_null());
+  EXPECT_DOUBLE_EQ(results["years"][1]["fcf_musd"]["mean"], 4.4);
+  EXPECT_DOUBLE_EQ(results["years"][1]["fcf_musd"]["quantiles"]["p50"]["value"], 4.0);
+  EXPECT_DOUBLE_EQ(results["years"][1]["fcf_musd"]["es_95"]["value"], -1.0);
+  EXPECT_EQ(results["covenants"][0]["id"], "dscr");
+  EXPECT_EQ(results["covenants"][0]["breach"]["within"][0]["paths"], 2);
+  EXPECT_EQ(results["covenants"][0]["breach"]["month_if_it_happens"]["p50"], "2025-12");
+  EXPECT_EQ(results["covenants"][0]["tests"].size(), 2U);
+  EXPECT_TRUE(results["covenants"][0]["least_headroom"]["mean"].is_null());
+  EXPECT_EQ(results["joint"]["events"], nlohmann::json({"dscr", "liquidity", "liquidity_default"}));
+  EXPECT_EQ(results["joint"]["probability"].size(), 3U);
+  EXPECT_EQ(results["guidance"][0]["plan_musd"], 100.0);
+  EXPECT_EQ(results["sites"].size(), 2U);
+  EXPECT_EQ(results["customers"][0]["id"], "acme");
+  EXPECT_TRUE(results["drivers"].contains("mean_tightness"));
+}
+
+TEST_F(ReportTest, ResultsDoNotDependOnHowTheyCameAbout) {
+  const auto one = nlohmann::ordered_json::parse(summary_json(company_, scenario_, risk_, guidance_, facts_));
+  facts_.backend = "cuda";
+  facts_.simulation_seconds = 99;
+  facts_.threads = 7;
+  const auto two = nlohmann::ordered_json::parse(summary_json(company_, scenario_, risk_, guidance_, facts_));
+  EXPECT_EQ(one["results"].dump(), two["results"].dump());
+  EXPECT_NE(one["run"].dump(), two["run"].dump());
+}
+
+TEST_F(ReportTest, FcfCsv) {
+  const auto text = lines(fcf_csv(company_, risk_));
+  ASSERT_EQ(text.size(), 1U + 2 + 2 + 1);  // header, years, quarters, horizon
+  EXPECT_EQ(text[0].substr(0, 69), "period,label,first_month,last_month,paths,plan_musd,mean_musd,mean_se");
+  EXPECT_EQ(text[2].substr(0, 47), "year,2026 Jan-Jan,2026-01,2026-01,10,0,4.4,1.01");
+  for (const std::string& line : text) EXPECT_EQ(cells(line), cells(text[0])) << line;
+}
+
+TEST_F(ReportTest, CovenantsCsv) {
+  const auto text = lines(covenants_csv(company_, risk_));
+  ASSERT_EQ(text.size(), 1U + 2 + 1 + 3 + 3);
+  EXPECT_EQ(text[0].substr(0, 35), "covenant,month,threshold,p_failing,");
+  EXPECT_EQ(text[1].substr(0, 13), "dscr,2025-12,");
+  EXPECT_EQ(text[3].substr(0, 22), "liquidity,2026-01,0.5,");
+  EXPECT_EQ(text[4].substr(0, 17), "any,2025-11,,,,,0");
+  for (const std::string& line : text) EXPECT_EQ(cells(line), cells(text[0])) << line;
+}
+
+TEST_F(ReportTest, MonthlyCsv) {
+  const auto text = lines(monthly_csv(company_, risk_));
+  ASSERT_EQ(text.size(), 1U + static_cast<std::size_t>(kMeasureCount) * 3 + 1);
+  EXPECT_EQ(text[0], "series,unit,month,plan,mean,p5,p10,p25,p50,p75,p90,p95,bin_width,out_of_range");
+  EXPECT_EQ(text[1], "revenue,musd,2025-11,0,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.001,");
+  EXPECT_EQ(text.back().substr(0, 31), "headroom/dscr,ratio,2025-12,0,-");
+  EXPECT_NE(text.back().find(",p5 p10 p25 p50 p75 p90 p95"), std::string::npos);
+  for (const std::string& line : text) EXPECT_EQ(cells(line), cells(text[0])) << line;
+}
+
+TEST_F(ReportTest, Terminal) {
+  const std::string text = run_text(company_, scenario_, risk_, guidance_, facts_);
+  EXPECT_NE(text.find("Small, as of 2025-10-31: 10 paths of 3 months to 2026-01-31, seed 7"),
+            std::string::npos);
+  EXPECT_NE(text.find("Violated identities: 0\n"), std::string::npos);
+  EXPECT_NE(text.find("minimum, liquidity"), std::string::npos);
+  for (const std::string& line :
+       lines(text + plan_text(company_, scenario_, table_, guidance_) + check_text(company_, scenario_))) {
+    EXPECT_LE(width(line), 120U) << line;
+  }
+  risk_.violations = {3, 17, kCashIdentity};
+  EXPECT_NE(run_text(company_, scenario_, risk_, guidance_, facts_).find("3 paths, first path 17 (cash)"),
+            std::string::npos);
+}
+
+TEST_F(ReportTest, Plan) {
+  const std::string text = plan_text(company_, scenario_, table_, guidance_);
+  EXPECT_NE(text.find("2025 Jan-Oct reported"), std::string::npos);
+  EXPECT_NE(text.find("2025 with reported"), std::string::npos);
+  EXPECT_NE(text.find("2025 revenue"), std::string::npos);
+}
+
+// ---- Files ----
+
+class FilesTest : public testing::Test {
+ protected:
+  FilesTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "headroom-test-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+  }
+  ~FilesTest() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  std::string read(const std::filesystem::path& name) const {
+    std::ifstream in(folder_ / name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  std::size_t entries() const {
+    const std::filesystem::directory_iterator first(folder_);
+    return static_cast<std::size_t>(std::distance(first, std::filesystem::directory_iterator{}));
+  }
+  std::filesystem::path folder_{};
+};
+
+TEST_F(FilesTest, WritesAndReplaces) {
+  write_files(folder_, {{"a.csv", "old\n"}});
+  write_files(folder_, {{"a.csv", "new\n"}, {"b.json", std::string(100000, 'x')}});
+  EXPECT_EQ(read("a.csv"), "new\n");
+  EXPECT_EQ(read("b.json").size(), 100000U);
+  EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(FilesTest, MakesTheFolder) {
+  write_files(folder_ / "deep" / "er", {{"a", "1"}});
+  EXPECT_EQ(read("deep/er/a"), "1");
+}
+
+TEST_F(FilesTest, AFailureLeavesOldFilesAndNothingElse) {
+  write_files(folder_, {{"a.csv", "old\n"}});
+  std::filesystem::create_directory(folder_ / "b.json");  // cannot be replaced by a file
+  EXPECT_THROW(write_files(folder_, {{"a.csv", "new\n"}, {"b.json", "{}"}}), OutputError);
+  EXPECT_EQ(read("a.csv"), "old\n");
+  EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(FilesTest, FullDisk) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  // A folder that is a file, and a folder that cannot be made.
+  EXPECT_THROW(prepare_folder("/dev/full"), OutputError);
+  EXPECT_THROW(prepare_folder("/proc/headroom"), OutputError);
+}
+
+}  // namespace
+}  // namespace headroom::report

@@ -1,0 +1,427 @@
+// Reductions and estimates against answers worked out by hand or published.
+#include <gtest/gtest.h>
+#include <thrust/execution_policy.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "host/report/report.hpp"
+#include "host/risk/analysis.hpp"
+#include "host/risk/column_ops.hpp"
+#include "host/risk/parallel.hpp"
+#include "host/risk/plan_table.hpp"
+#include "tests/risk_fixture.hpp"
+
+namespace headroom {
+namespace {
+
+// ---- Reductions ----
+
+class HostColumnsTest : public testing::Test {
+ protected:
+  HostColumnsTest() {
+    set(0, {5, -3, 9, 0, -3, 7});
+    set(1, {kNever, 2, 4, kNever, 1, 2});
+    set(2, {3, 3, kNever, kNever, 1, 5});
+  }
+  void set(std::int32_t column, const std::vector<std::int32_t>& values) {
+    std::copy(values.begin(), values.end(), columns_.column(column));
+  }
+  HostColumns columns_{3, 6, 1};
+};
+
+TEST_F(HostColumnsTest, OrderStatistics) {
+  const std::vector<std::uint64_t> ranks = {0, 1, 2, 3, 4, 5};
+  EXPECT_EQ(columns_.order_statistics(0, ranks), (std::vector<std::int32_t>{-3, -3, 0, 5, 7, 9}));
+}
+
+TEST_F(HostColumnsTest, Sums) {
+  EXPECT_EQ(columns_.sum(0), 15);
+  EXPECT_EQ(columns_.sum_of_squares(0), 173);
+  EXPECT_EQ(columns_.sum_of_smallest(0, 3), -6);
+  EXPECT_EQ(columns_.sum_of_squares_of_smallest(0, 3), 18);
+  EXPECT_EQ(columns_.sum_where(0, 1, 3), -3 - 3 + 7);
+  EXPECT_EQ(columns_.sum_of_squares_where(0, 1, 3), 9 + 9 + 49);
+}
+
+TEST_F(HostColumnsTest, SquaresBeyond64Bits) {
+  constexpr std::uint64_t kPaths = 100;
+  HostColumns wide(1, kPaths, 1);
+  std::fill_n(wide.column(0), kPaths, -kFixedMax);
+  EXPECT_TRUE(wide.sum_of_squares(0) == static_cast<Int128>(kFixedMax) * kFixedMax * kPaths);
+  EXPECT_EQ(wide.sum(0), -static_cast<std::int64_t>(kFixedMax) * static_cast<std::int64_t>(kPaths));
+}
+
+TEST_F(HostColumnsTest, Counts) {
+  EXPECT_EQ(columns_.count_at_most(1, 2), 3U);
+  EXPECT_EQ(columns_.count_both_at_most(1, 60, 2, 60), 3U);
+  EXPECT_EQ(columns_.counts(1, 5), (std::vector<std::uint64_t>{0, 1, 2, 0, 1}));
+  std::vector<std::int32_t> sorted(6);
+  std::vector<std::uint64_t> cumulative(6);
+  column_ops::sort_into(thrust::seq, columns_.column(1), 6, sorted.data());
+  column_ops::cumulative_counts(thrust::seq, sorted.data(), 6, 5, cumulative.data());
+  EXPECT_EQ(cumulative, (std::vector<std::uint64_t>{0, 0, 1, 3, 3, 4}));
+}
+
+TEST_F(HostColumnsTest, NotZero) {
+  EXPECT_EQ(columns_.not_zero(0).count, 5U);
+  EXPECT_EQ(columns_.not_zero(0).first, 0U);
+  set(0, {0, 0, 0, 8, 0, 2});
+  EXPECT_EQ(columns_.not_zero(0).count, 2U);
+  EXPECT_EQ(columns_.not_zero(0).first, 3U);
+  set(0, {0, 0, 0, 0, 0, 0});
+  EXPECT_EQ(columns_.not_zero(0).count, 0U);
+}
+
+TEST_F(HostColumnsTest, MinimumOfColumns) {
+  const std::int32_t any = columns_.minimum_of(1, 2);
+  EXPECT_EQ(columns_.counts(any, 6), (std::vector<std::uint64_t>{0, 1, 2, 1, 1, 0}));
+  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}).front(), kNever);
+  columns_.minimum_of(0, 1);  // a sorted copy of the old one must not be used
+  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}).front(), 9);
+}
+
+TEST_F(HostColumnsTest, Read) {
+  std::vector<std::int32_t> values(2);
+  columns_.read(0, 2, values);
+  EXPECT_EQ(values, (std::vector<std::int32_t>{9, 0}));
+  EXPECT_THROW(columns_.read(0, 5, values), std::out_of_range);
+  EXPECT_THROW(columns_.sum(3), std::out_of_range);
+}
+
+TEST(RunTasks, RunsAllAndPassesOnAnException) {
+  std::vector<int> ran(50);
+  std::vector<std::function<void()>> tasks;
+  for (int& each : ran) tasks.emplace_back([&each] { ++each; });
+  run_tasks(3, tasks);
+  EXPECT_EQ(std::count(ran.begin(), ran.end(), 1), 50);
+  tasks.emplace_back([] { throw std::runtime_error("no"); });
+  EXPECT_THROW(run_tasks(2, tasks), std::runtime_error);
+}
+
+// ---- Estimates ----
+
+TEST(Wilson, NewcombesPublishedIntervals) {
+  // Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (score, no continuity correction).
+  struct Row {
+    std::uint64_t count, of;
+    double low, high;
+  };
+  for (const Row& row : {Row{81, 263, 0.2553, 0.3662}, Row{15, 148, 0.0624, 0.1605}, Row{0, 20, 0.0, 0.1611},
+                         Row{1, 29, 0.0061, 0.1718}}) {
+    const Probability p = wilson(row.count, row.of);
+    EXPECT_NEAR(p.low, row.low, 5e-5) << row.count << " of " << row.of;
+    EXPECT_NEAR(p.high, row.high, 5e-5) << row.count << " of " << row.of;
+  }
+  EXPECT_EQ(wilson(7, 7).high, 1.0);
+  EXPECT_TRUE(std::isnan(wilson(0, 0).value));
+}
+
+TEST(Moments, FromIntegerSums) {
+  const Moments m = moments(10, 30, 4, 0.5);  // 1, 2, 3, 4 times one half
+  EXPECT_DOUBLE_EQ(m.mean.value, 1.25);
+  EXPECT_DOUBLE_EQ(m.sd, std::sqrt(5.0 / 3.0) / 2);
+  EXPECT_DOUBLE_EQ(m.mean.standard_error, m.sd / 2);
+  EXPECT_EQ(moments(3, 9, 1, 1.0).mean.value, 3.0);
+  EXPECT_TRUE(std::isnan(moments(3, 9, 1, 1.0).sd));
+}
+
+TEST(Quantiles, Ranks) {
+  // n = 100, p = 1/2: ranks 40 and 61 counted from 1 (the interval of the sign test).
+  const QuantileRanks median = quantile_ranks(50, 100);
+  EXPECT_EQ(median.low, 39U);
+  EXPECT_EQ(median.at, 49U);
+  EXPECT_EQ(median.high, 60U);
+  EXPECT_EQ(quantile_ranks(1, 10).at, 0U);
+  EXPECT_EQ(quantile_ranks(99, 10).at, 9U);
+  EXPECT_EQ(quantile_ranks(99, 10).high, 9U);
+  EXPECT_EQ(tail_count(5, 1000), 50U);
+  EXPECT_EQ(tail_count(5, 1001), 51U);
+  EXPECT_EQ(tail_count(1, 3), 1U);
+}
+
+TEST(Quantiles, IntervalHoldsTheTruthAsOftenAsItSays) {
+  // 2,000 samples of 400 uniforms: the 10% quantile lies in its 95% interval. Binomial(2000, 0.95) stays within
+  // 5 standard deviations (0.0049 each), false alarm below 1e-6; the interval is discrete and a little too
+  // wide.
+  std::mt19937_64 random(1);
+  const QuantileRanks ranks = quantile_ranks(10, 400);
+  int inside = 0;
+  std::vector<double> sample(400);
+  for (int trial = 0; trial < 2000; ++trial) {
+    for (double& u : sample) u = std::ldexp(static_cast<double>(random() >> 11), -53);
+    std::sort(sample.begin(), sample.end());
+    inside += sample[ranks.low] <= 0.1 && 0.1 <= sample[ranks.high] ? 1 : 0;
+  }
+  EXPECT_GT(inside, 2000 * (0.95 - 5 * 0.0049));
+  EXPECT_LT(inside, 2000 * (0.97 + 5 * 0.0049));
+}
+
+TEST(ExpectedShortfall, ErrorIsTheSpreadOfRepeatedEstimates) {
+  // 1,000 samples of 2,000 normals. The sd of 1,000 estimates has a relative error of 1 / sqrt(2000) = 2.2%.
+  std::mt19937_64 random(2);
+  std::normal_distribution<double> normal;
+  constexpr std::uint64_t kPaths = 2000;
+  const std::uint64_t tail = tail_count(5, kPaths);
+  std::vector<double> sample(kPaths);
+  double sum = 0, squares = 0, stated = 0;
+  constexpr int kTrials = 1000;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    for (double& x : sample) x = normal(random);
+    std::sort(sample.begin(), sample.end());
+    const auto n = static_cast<double>(tail);
+    const auto end = sample.begin() + static_cast<std::ptrdiff_t>(tail);
+    const double mean = std::accumulate(sample.begin(), end, 0.0) / n;
+    const double variance = std::inner_product(sample.begin(), end, sample.begin(), 0.0) / n - mean * mean;
+    sum += mean;
+    squares += mean * mean;
+    stated += expected_shortfall_error(variance, sample[tail - 1], mean, 5, tail);
+  }
+  const double mean = sum / kTrials;
+  const double spread = std::sqrt(squares / kTrials - mean * mean);
+  // Normal: ES 5% is -phi(1.644854) / 0.05 = -2.062713.
+  EXPECT_NEAR(mean, -2.062713, 0.01);  // bias of order 1 / (100 tail values) allowed
+  EXPECT_NEAR(stated / kTrials / spread, 1.0, 5 * 0.022);
+}
+
+TEST(HistogramQuantile, InsideItsBin) {
+  std::vector<std::uint64_t> bins(kBins, 0);
+  const BinRange range{-100, 0};
+  bins[static_cast<std::size_t>(bin_of(range, 5))] = 10;
+  bins[static_cast<std::size_t>(bin_of(range, 6))] = 10;
+  EXPECT_EQ(histogram_quantile(bins, range, 50).value, 5);
+  EXPECT_EQ(histogram_quantile(bins, range, 51).value, 6);
+  EXPECT_FALSE(histogram_quantile(bins, range, 50).outside);
+
+  const BinRange wide{-1000, 4};
+  std::fill(bins.begin(), bins.end(), 0);
+  bins[10] = 4;  // values -840 .. -825
+  EXPECT_GE(histogram_quantile(bins, wide, 5).value, -840);
+  EXPECT_LE(histogram_quantile(bins, wide, 95).value, -825);
+  EXPECT_LT(histogram_quantile(bins, wide, 5).value, histogram_quantile(bins, wide, 95).value);
+}
+
+TEST(HistogramQuantile, EndBinsAreMarked) {
+  std::vector<std::uint64_t> bins(kBins, 0);
+  bins.front() = 10;
+  bins[500] = 80;
+  bins.back() = 10;
+  EXPECT_TRUE(histogram_quantile(bins, {0, 3}, 5).outside);
+  EXPECT_FALSE(histogram_quantile(bins, {0, 3}, 50).outside);
+  EXPECT_TRUE(histogram_quantile(bins, {0, 3}, 95).outside);
+  EXPECT_TRUE(std::isnan(histogram_quantile(std::vector<std::uint64_t>(kBins, 0), {0, 0}, 50).value));
+}
+
+// ---- The report ----
+
+class AnalysisTest : public testing::Test {
+ protected:
+  RiskReport analyse_small(std::span<const std::int32_t> plan = {}) {
+    return analyse(scenario_, small_.outcomes, {7, 100, 10}, plan);
+  }
+  Company company_ = small_company();
+  Scenario scenario_ = company_.data.view();
+  SmallOutcomes small_{scenario_, 10};
+};
+
+TEST_F(AnalysisTest, FcfOfAYear) {
+  // USD thousand; 10 paths.
+  small_.set(small_.layout.year(kYearFcf, 1), {9000, 1000, 8000, 2000, 7000, 3000, 6000, 4000, 5000, -1000});
+  const RiskReport report = analyse_small();
+  ASSERT_EQ(report.years.size(), 2U);
+  EXPECT_EQ(report.years[0].first_month, 1);
+  EXPECT_EQ(report.years[0].last_month, 2);
+  EXPECT_EQ(report.years[1].first_month, 3);
+  const Distribution& fcf = report.years[1].measures[kYearFcf];
+  EXPECT_DOUBLE_EQ(fcf.mean, 4.4);
+  EXPECT_DOUBLE_EQ(fcf.quantile(50).value, 4);
+  EXPECT_DOUBLE_EQ(fcf.quantile(10).value, -1);
+  EXPECT_DOUBLE_EQ(fcf.quantile(99).value, 9);
+  ASSERT_EQ(fcf.tails.size(), 2U);
+  EXPECT_DOUBLE_EQ(fcf.tails[0].value_at_risk, -1);
+  EXPECT_DOUBLE_EQ(fcf.tails[0].expected_shortfall, -1);
+  EXPECT_TRUE(report.years[1].measures[kYearCapex].tails.empty());
+}
+
+TEST_F(AnalysisTest, ExpectedShortfallIsTheMeanOfTheTail) {
+  SmallOutcomes hundred(scenario_, 100);
+  std::vector<std::int32_t> values(100);
+  std::iota(values.begin(), values.end(), 1);  // 1..100 thousand USD
+  std::shuffle(values.begin(), values.end(), std::mt19937(3));
+  hundred.set(kTotalFcf, values);
+  const RiskReport report = analyse(scenario_, hundred.outcomes, {1, 0, 100}, {});
+  EXPECT_DOUBLE_EQ(report.total_fcf.tails[0].value_at_risk, 0.005);
+  EXPECT_DOUBLE_EQ(report.total_fcf.tails[0].expected_shortfall, 0.003);
+  EXPECT_DOUBLE_EQ(report.total_fcf.tails[1].expected_shortfall, 0.001);
+  // Inside the tail: variance 2; (1 - 0.05) (5 - 3)^2 = 3.8; five values. Sample variance of 1..5 is 2.5.
+  EXPECT_NEAR(report.total_fcf.tails[0].expected_shortfall_error, std::sqrt((2.5 + 3.8) / 5) / 1000, 1e-12);
+  EXPECT_NEAR(report.total_fcf.sd, std::sqrt(100 * 101 / 12.0) / 1000, 1e-12);
+}
+
+TEST_F(AnalysisTest, BreachesJointAndAny) {
+  const ColumnLayout& layout = small_.layout;
+  constexpr std::int32_t kNo = kNever;
+  small_.set(layout.first_breach(0), {2, 2, 3, kNo, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(layout.first_breach(1), {3, kNo, 3, 3, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(kLiquidityDefaultMonth, {kNo, 1, kNo, 3, 3, kNo, kNo, kNo, kNo, kNo});
+  small_.outcomes.failing = {0, 2, 3, 0, 0, 3};
+  const RiskReport report = analyse_small();
+
+  EXPECT_EQ(report.covenants[0].breach.by_horizon().count, 3U);
+  EXPECT_EQ(report.covenants[0].breach.by_horizon().of, 10U);
+  EXPECT_EQ(report.covenants[0].breach.cumulative[0].count, 0U);
+  EXPECT_EQ(report.covenants[0].breach.cumulative[1].count, 2U);
+  EXPECT_EQ(report.covenants[0].breach.median_month(), 2);
+  ASSERT_EQ(report.covenants[0].breach.within.size(), 1U);  // the horizon is shorter than 12 months
+  ASSERT_EQ(report.covenants[0].tests.size(), 2U);
+  EXPECT_EQ(report.covenants[0].tests[1].month, 3);
+  EXPECT_EQ(report.covenants[0].tests[1].failing.count, 3U);
+  EXPECT_DOUBLE_EQ(report.covenants[1].tests[0].threshold, 0.5);
+
+  EXPECT_EQ(report.any_breach.by_horizon().count, 4U);
+  EXPECT_EQ(report.any_breach.cumulative[1].count, 2U);
+  ASSERT_EQ(report.joint.size(), 3U);
+  EXPECT_EQ(report.joint[0][0].count, 3U);
+  EXPECT_EQ(report.joint[0][1].count, 2U);
+  EXPECT_EQ(report.joint[1][0].count, 2U);
+  EXPECT_EQ(report.joint[0][2].count, 1U);
+  EXPECT_EQ(report.joint[1][2].count, 1U);
+  EXPECT_EQ(report.joint[2][2].count, 3U);
+  EXPECT_EQ(report.liquidity_default.median_month(), 3);
+  EXPECT_EQ(report.customer_defaults[0].median_month(), 0);
+}
+
+TEST_F(AnalysisTest, DriversGivenBreach) {
+  small_.set(small_.layout.first_breach(0),
+             {2, 3, kNever, kNever, kNever, kNever, kNever, kNever, kNever, kNever});
+  small_.set(kMeanPrice, {5000, 7000, 10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000});
+  small_.set(kGlutMonths, {3, 3, 0, 0, 0, 0, 0, 0, 0, 0});
+  const RiskReport report = analyse_small();
+  const auto find = [&](PathColumn driver) {
+    return *std::find_if(report.drivers.begin(), report.drivers.end(),
+                         [driver](const DriverMeans& d) { return d.driver == driver; });
+  };
+  EXPECT_NEAR(find(kMeanPrice).all.value, 0.92, 1e-12);
+  EXPECT_NEAR(find(kMeanPrice).given_breach.value, 0.6, 1e-12);
+  EXPECT_NEAR(find(kMeanPrice).given_breach.standard_error, 0.1, 1e-12);
+  EXPECT_NEAR(find(kGlutMonths).given_breach.value, 3.0, 1e-12);
+  EXPECT_TRUE(std::isnan(find(kMeanPrice).given_liquidity_default.value));
+}
+
+TEST_F(AnalysisTest, HeadroomOfTestedPathsAlone) {
+  small_.set(small_.layout.min_headroom(0),
+             {-2000, 1000, 3000, kFixedMax, kFixedMax, kFixedMax, kFixedMax, kFixedMax, kFixedMax, kFixedMax});
+  const RiskReport report = analyse_small();
+  EXPECT_EQ(report.covenants[0].min_headroom.paths, 3U);
+  EXPECT_NEAR(report.covenants[0].min_headroom.mean, 0.2 / 3, 1e-12);
+  EXPECT_NEAR(report.covenants[0].min_headroom.quantile(99).value, 0.3, 1e-12);
+  EXPECT_EQ(report.covenants[1].min_headroom.paths, 0U);
+}
+
+TEST_F(AnalysisTest, Sites) {
+  small_.set(small_.layout.months_late(1), {0, 15000, 25000, kNever, 0, 0, -5000, 0, 0, kNever});
+  const RiskReport report = analyse_small();
+  EXPECT_TRUE(report.sites[0].running);
+  EXPECT_EQ(report.sites[1].never_opens.count, 2U);
+  EXPECT_EQ(report.sites[1].late.count, 2U);
+  EXPECT_EQ(report.sites[1].months_late.paths, 8U);
+  EXPECT_NEAR(report.sites[1].months_late.mean, 3.5 / 8, 1e-12);
+}
+
+TEST_F(AnalysisTest, FirstOffenderAndItsIdentities) {
+  EXPECT_EQ(analyse_small().violations.paths, 0U);
+  small_.set(kViolations, {0, 0, 0, kDebtIdentity + kNotFinite, 0, kCashIdentity, 0, 0, 0, 0});
+  const Violations violations = analyse_small().violations;
+  EXPECT_EQ(violations.paths, 2U);
+  EXPECT_EQ(violations.first_path, 103U);
+  EXPECT_EQ(violations.kinds, kDebtIdentity + kNotFinite);
+}
+
+TEST_F(AnalysisTest, Bands) {
+  small_.fill(kRevenue, 1, 100, 5);
+  small_.fill(kRevenue, 1, 200, 5);
+  small_.fill(kMeasureCount, 2, -50, 10);
+  const RiskReport report = analyse_small();
+  const Band& revenue = report.bands[kRevenue].months[0];
+  EXPECT_EQ(revenue.paths, 10U);
+  EXPECT_DOUBLE_EQ(revenue.mean, 0.15);
+  EXPECT_DOUBLE_EQ(revenue.quantile(50).value, 0.1);
+  EXPECT_DOUBLE_EQ(revenue.quantile(95).value, 0.2);
+  EXPECT_FALSE(revenue.plan.has_value());
+  EXPECT_EQ(report.bands[kMeasureCount].covenant, 0);
+  EXPECT_EQ(report.bands[kMeasureCount].months[0].paths, 0U);
+  EXPECT_DOUBLE_EQ(report.bands[kMeasureCount].months[1].mean, -0.005);
+}
+
+TEST_F(AnalysisTest, ThreadsDoNotMatter) {
+  std::mt19937 random(5);
+  SmallOutcomes one(scenario_, 1000, 1);
+  SmallOutcomes seven(scenario_, 1000, 7);
+  std::vector<std::int32_t> values(1000);
+  for (std::int32_t c = 0; c < one.layout.count(); ++c) {
+    for (std::int32_t& value : values) value = static_cast<std::int32_t>(random() % 2001) - 1000;
+    one.set(c, values);
+    seven.set(c, values);
+  }
+  const RiskReport a = analyse(scenario_, one.outcomes, {1, 0, 1000}, {});
+  const RiskReport b = analyse(scenario_, seven.outcomes, {1, 0, 1000}, {});
+  EXPECT_EQ(report::fcf_csv(company_, a), report::fcf_csv(company_, b));
+  EXPECT_EQ(report::summary_json(company_, scenario_, a, {}, {}),
+            report::summary_json(company_, scenario_, b, {}, {}));
+}
+
+// ---- The plan ----
+
+TEST(PlanTable, AddsReportedMonthsToTheirYear) {
+  const Company company = small_company();
+  const Scenario scenario = company.data.view();
+  std::vector<std::int32_t> plan(static_cast<std::size_t>(series_count(scenario) * 3), 0);
+  const auto put = [&](std::int32_t series, std::int32_t a, std::int32_t b, std::int32_t c) {
+    std::copy_n(std::array{a, b, c}.begin(), 3, plan.begin() + series * 3);
+  };
+  put(kRevenue, 2000, 3000, 4000);
+  put(kEbitda, 1000, 1000, 2000);
+  put(kArr, 24000, 36000, 48000);
+  put(kMeasureCount, kFixedMax, 5000, -2000);
+  put(kMeasureCount + 1, kFixedMax, kFixedMax, 7000);
+  const PlanTable table = plan_table(company, scenario, plan);
+  ASSERT_TRUE(table.reported.has_value());
+  EXPECT_DOUBLE_EQ(table.reported->fcf, -10);
+  ASSERT_EQ(table.years.size(), 2U);
+  EXPECT_TRUE(table.years[0].includes_reported);
+  EXPECT_DOUBLE_EQ(table.years[0].revenue, 105);
+  EXPECT_DOUBLE_EQ(table.years[1].revenue, 4);
+  ASSERT_EQ(table.quarters.size(), 2U);
+  EXPECT_DOUBLE_EQ(table.quarters[0].revenue, 5);
+  EXPECT_DOUBLE_EQ(table.quarters[0].margin(), 0.4);
+  EXPECT_NEAR(table.quarters[0].headroom[0].value(), 0.5, 1e-12);
+  EXPECT_FALSE(table.quarters[0].headroom[1].has_value());
+  EXPECT_DOUBLE_EQ(table.quarters[1].headroom[1].value(), 7);
+
+  const std::vector<GuidanceCheck> guidance = check_guidance(company, scenario, table, nullptr);
+  ASSERT_EQ(guidance.size(), 3U);
+  EXPECT_EQ(guidance[0].mark, GuidanceCheck::Mark::inside);
+  EXPECT_DOUBLE_EQ(guidance[0].plan_musd, 105);
+  EXPECT_EQ(guidance[1].mark, GuidanceCheck::Mark::above);
+  EXPECT_DOUBLE_EQ(guidance[1].plan_musd, 36);
+  EXPECT_EQ(guidance[2].mark, GuidanceCheck::Mark::unknown);  // one month of 2026 is not the year
+}
+
+TEST(Guidance, QuantilesOfTheRunWithReportedMonths) {
+  const Company company = small_company();
+  const Scenario scenario = company.data.view();
+  SmallOutcomes small(scenario, 10);
+  small.set(small.layout.year(kYearRevenue, 0), {1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000});
+  const std::vector<std::int32_t> plan(static_cast<std::size_t>(series_count(scenario) * 3), 0);
+  const RiskReport report = analyse(scenario, small.outcomes, {1, 0, 10}, plan);
+  const GuidanceCheck check =
+      check_guidance(company, scenario, plan_table(company, scenario, plan), &report)[0];
+  EXPECT_DOUBLE_EQ(check.p10.value(), 101);
+  EXPECT_DOUBLE_EQ(check.p50.value(), 105);
+  EXPECT_DOUBLE_EQ(check.p90.value(), 109);
+}
+
+}  // namespace
+}  // namespace headroom

@@ -11,8 +11,8 @@
 
 namespace headroom::cuda {
 
-// Where Thrust takes its temporary memory: kept from one call to the next, since cudaMalloc and cudaFree wait for
-// the device. An allocator in Thrust's sense.
+// Where Thrust takes its temporary memory: kept from one call to the next, since cudaMalloc and cudaFree wait
+// for the device. An allocator in Thrust's sense.
 class Scratch {
  public:
   using value_type = char;
@@ -27,8 +27,8 @@ class Scratch {
   std::vector<Piece> pieces_{};
 };
 
-// One buffer [column][paths]; host/risk/column_ops.hpp on Thrust's CUDA system. One caller at a time. The sorted
-// copy of the column last asked for is kept.
+// One buffer [column][paths]; host/risk/column_ops.hpp on Thrust's CUDA system. One caller at a time. The
+// sorted copy of the column last asked for is kept.
 class DeviceColumns final : public ColumnStore {
  public:
   DeviceColumns(std::int32_t columns, std::uint64_t paths);
@@ -65,8 +65,8 @@ class DeviceColumns final : public ColumnStore {
   Scratch scratch_{};
 };
 
-// Bytes of device memory that so many columns need at their peak: the columns, the derived one, a sorted copy and
-// the sort's own.
+// Bytes of device memory that so many columns need at their peak: the columns, the derived one, a sorted copy
+// and the sort's own.
 constexpr std::uint64_t device_columns_bytes(std::int32_t columns, std::uint64_t paths) {
   return (static_cast<std::uint64_t>(columns) + 3) * paths * sizeof(std::int32_t);
 }

@@ -12,7 +12,8 @@ std::string version_text(int version) {  // 13000: 13.0
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-// "NVIDIA H200, 139 GiB, driver 13.0, sm_90"; throws std::runtime_error with the reason where no card can be used.
+// "NVIDIA H200, 139 GiB, driver 13.0, sm_90"; throws std::runtime_error with the reason where no card can be
+// used.
 std::string describe_device() {
   int driver = 0;
   HEADROOM_CUDA(cudaDriverGetVersion(&driver));
@@ -24,7 +25,7 @@ std::string describe_device() {
                              ", this build needs " + version_text(CUDART_VERSION));
   }
   if (counted == cudaErrorNoDevice) throw std::runtime_error("the NVIDIA driver shows no card");
-  HEADROOM_CUDA(counted);
+  cuda::check(counted, "cudaGetDeviceCount", __FILE__, __LINE__);
   cudaDeviceProp card{};
   HEADROOM_CUDA(cudaGetDeviceProperties(&card, 0));
   const std::string sm = "sm_" + std::to_string(card.major) + std::to_string(card.minor);

@@ -100,7 +100,8 @@ std::uint64_t DeviceColumns::count_at_most(std::int32_t column, std::int32_t x) 
 
 std::uint64_t DeviceColumns::count_both_at_most(std::int32_t column_a, std::int32_t xa, std::int32_t column_b,
                                                 std::int32_t xb) {
-  return column_ops::count_both_at_most(policy_with(scratch_), {data(column_a), xa, data(column_b), xb}, paths_);
+  return column_ops::count_both_at_most(policy_with(scratch_), {data(column_a), xa, data(column_b), xb},
+                                        paths_);
 }
 
 std::int64_t DeviceColumns::sum_where(std::int32_t column, std::int32_t flag, std::int32_t x) {

@@ -120,7 +120,7 @@ TEST(Wilson, NewcombesPublishedIntervals) {
 }
 
 TEST(Moments, FromIntegerSums) {
-  const Moments m = moments(10, 30, 4, 0.5);  // 1, 2, 3, 4 times one half
+  const Moments m = moments(10, 30, 4, 2.0);  // 1, 2, 3, 4 times one half
   EXPECT_DOUBLE_EQ(m.mean.value, 1.25);
   EXPECT_DOUBLE_EQ(m.sd, std::sqrt(5.0 / 3.0) / 2);
   EXPECT_DOUBLE_EQ(m.mean.standard_error, m.sd / 2);
@@ -278,7 +278,8 @@ TEST_F(AnalysisTest, BreachesJointAndAny) {
   ASSERT_EQ(report.covenants[0].tests.size(), 2U);
   EXPECT_EQ(report.covenants[0].tests[1].month, 3);
   EXPECT_EQ(report.covenants[0].tests[1].failing.count, 3U);
-  EXPECT_DOUBLE_EQ(report.covenants[1].tests[0].threshold, 0.5);
+  EXPECT_EQ(report.covenants[0].tests[0].threshold, 1.2);  // not 1.2000000477
+  EXPECT_EQ(report.covenants[1].tests[0].threshold, 0.5);
 
   EXPECT_EQ(report.any_breach.by_horizon().count, 4U);
   EXPECT_EQ(report.any_breach.cumulative[1].count, 2U);

@@ -93,7 +93,7 @@ int run_program(const Arguments& arguments) {
     return kBackendFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr, "headroom: {}\n", error.what());
-    return kBackendFailed;
+    return std::ferror(stdout) != 0 ? kCannotWrite : kBackendFailed;
   }
   // A full disk or a closed pipe behind standard output is a result that nobody saw.
   if (std::fflush(stdout) != 0 && code == kOk) {

@@ -124,7 +124,6 @@ int run(const Company& company, const Request& request) {
   plan.threads = request.threads;
   plan.isa = request.isa;
   plan.stop = &stop_asked;
-  const StopOnInterrupt guard;
   Outcomes outcomes;
   std::uint64_t done = 0;
   try {
@@ -180,6 +179,7 @@ int run_command(const Arguments& arguments) {
   const auto options = parse(run_usage(), arguments);
   if (!options) return kOk;
   const Request request = read_request(*options);
+  const StopOnInterrupt guard;
   Company company = load(*options);
   make_plan(company.data);
   return run(company, request);

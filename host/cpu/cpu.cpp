@@ -75,21 +75,47 @@ class Worker {
         real_(aligned_zeros<Real>(static_cast<std::size_t>(layout.reals) * kLanes)),
         integer_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(layout.integers) * kLanes)),
         column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
-    const auto rows =
-        static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
     memory_.real = real_.get();
     memory_.integer = integer_.get();
     memory_.column = column_.get();
     memory_.column_stride = kLanes;
     memory_.bins = bins;
     if (bins == nullptr) return;
+    const auto rows =
+        static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
     histogram_ = aligned_zeros<std::uint32_t>(rows * kBins);
+    bin_ = aligned_zeros<std::uint16_t>(rows * kBatch * kLanes);
     sum_.assign(rows, 0);
     failing_.assign(
         static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months) + 1, 0);
-    memory_.histogram = histogram_.get();
     memory_.sum = sum_.data();
     memory_.failing = failing_.data();
+    // Measures are observed every month, covenants where they are tested.
+    for (std::size_t row = 0; row < rows; ++row) {
+      const auto months = static_cast<std::size_t>(scenario.months);
+      const auto covenant = static_cast<std::int32_t>(row / months) - kMeasureCount;
+      const auto month = static_cast<std::int32_t>(row % months);
+      if (covenant < 0 || scenario.covenant_test[scenario.covenant[covenant].first_test + month].tested != 0)
+        observed_.push_back(row);
+    }
+  }
+
+  // Runs one block of `count` paths. Only the last of all blocks may be shorter than kLanes.
+  void run(BlockFunction run_block, const Scenario& scenario, const StateLayout& layout, std::uint64_t seed,
+           std::uint64_t first, std::int32_t count) {
+    memory_.bin = bin_.get() + filled_;
+    run_block(scenario, layout, seed, first, count, memory_);
+    filled_ += count;
+    if (filled_ == kBatch * kLanes || count < kLanes) count_bins();
+  }
+
+  void count_bins() {
+    for (const std::size_t row : observed_) {
+      const std::uint16_t* bin = bin_.get() + row * (kBatch * kLanes);
+      std::uint32_t* counts = histogram_.get() + row * kBins;
+      for (std::int32_t i = 0; i < filled_; ++i) ++counts[bin[i]];
+    }
+    filled_ = 0;
   }
 
   BlockMemory& memory() { return memory_; }
@@ -101,18 +127,10 @@ class Worker {
     }
   }
 
-  // Integers, so the order of adding does not matter. The histogram lies by month here, by series in the
-  // outcome.
-  void add_to(Outcomes& outcomes) const {
-    const auto months = static_cast<std::size_t>(outcomes.months);
-    const auto series = static_cast<std::size_t>(outcomes.series);
-    for (std::size_t m = 0; m < months; ++m) {
-      for (std::size_t s = 0; s < series; ++s) {
-        const std::uint32_t* from = histogram_.get() + (m * series + s) * kBins;
-        std::uint64_t* to = outcomes.histogram.data() + (s * months + m) * kBins;
-        for (std::size_t b = 0; b < kBins; ++b) to[b] += from[b];
-      }
-    }
+  // Integers, so the order of adding does not matter.
+  void add_to(Outcomes& outcomes) {
+    count_bins();
+    for (std::size_t i = 0; i < outcomes.histogram.size(); ++i) outcomes.histogram[i] += histogram_[i];
     for (std::size_t i = 0; i < outcomes.sum.size(); ++i) outcomes.sum[i] += sum_[i];
     for (std::size_t i = 0; i < outcomes.failing.size(); ++i) outcomes.failing[i] += failing_[i];
   }
@@ -122,6 +140,9 @@ class Worker {
   Aligned<Real> real_;
   Aligned<std::int32_t> integer_, column_;
   Aligned<std::uint32_t> histogram_{};
+  Aligned<std::uint16_t> bin_{};
+  std::vector<std::size_t> observed_{};  // rows
+  std::int32_t filled_ = 0;              // paths whose bins wait to be counted
   std::vector<std::int64_t> sum_{};
   std::vector<std::uint64_t> failing_{};
   BlockMemory memory_{};
@@ -164,7 +185,7 @@ class CpuBackend final : public Backend {
           const std::uint64_t first = block * kLanes;
           const auto count =
               static_cast<std::int32_t>(std::min<std::uint64_t>(kLanes, plan.paths.count - first));
-          isa.run_block(scenario, layout, plan.paths.seed, plan.paths.first + first, count, worker.memory());
+          worker.run(isa.run_block, scenario, layout, plan.paths.seed, plan.paths.first + first, count);
           worker.copy_columns(*columns, first, count);
           if (plan.progress) {
             const std::lock_guard lock(mutex);

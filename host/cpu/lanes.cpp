@@ -48,13 +48,14 @@ struct Block {
       }
     }
     if (memory.bins == nullptr) return;
+    const BinRange range = memory.bins[row];
+    std::uint16_t* bin = memory.bin + row * (kBatch * kLanes);
+#pragma omp simd
+    for (std::int32_t lane = 0; lane < kLanes; ++lane)
+      bin[lane] = static_cast<std::uint16_t>(bin_of(range, value[lane]));
     std::int64_t total = 0;
     for (std::int32_t lane = 0; lane < count; ++lane) total += value[lane];
     memory.sum[row] += total;
-    const BinRange range = memory.bins[row];
-    std::uint32_t* bins =
-        memory.histogram + (static_cast<std::int64_t>(month - 1) * series_count(scenario) + series) * kBins;
-    for (std::int32_t lane = 0; lane < count; ++lane) ++bins[bin_of(range, value[lane])];
     if (series >= kMeasureCount) {
       std::uint64_t failing = 0;
       for (std::int32_t lane = 0; lane < count; ++lane) failing += value[lane] < 0 ? 1U : 0U;

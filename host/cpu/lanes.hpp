@@ -12,14 +12,17 @@ namespace headroom {
 
 constexpr std::int32_t kLanes = 128;  // paths a block; a block's state stays in L2
 
+// Blocks whose bins are kept before they are counted: each row of the histogram is then visited once a batch.
+constexpr std::int32_t kBatch = 8;
+
 // Where a block works and writes. All arrays belong to the caller.
 struct BlockMemory {
   Real* real;                  // [layout.reals][kLanes]
   std::int32_t* integer;       // [layout.integers][kLanes]
   std::int32_t* column;        // entry of the block's first path in column 0
   std::int64_t column_stride;  // entries between columns
-  const BinRange* bins;        // [series][months]; null: no histograms
-  std::uint32_t* histogram;    // [months][series][kBins]
+  const BinRange* bins;        // [series][months]; null: no bins, sums or failures
+  std::uint16_t* bin;          // of each value: [series][months][kBatch * kLanes], from the block's place on
   std::int64_t* sum;           // [series][months]
   std::uint64_t* failing;      // [covenant][months]
   // The rest is null but where it is asked for.

@@ -7,7 +7,7 @@ namespace headroom::report {
 
 std::string check_text(const Company& company, const Scenario& scenario) {
   const Totals& t = company.totals;
-  Table table;
+  Table table(2);
   const auto add = [&table](std::string label, std::string figure, std::string more = "") {
     table.row({std::move(label), std::move(figure), std::move(more)});
   };

@@ -24,9 +24,9 @@ std::string number(double value, int decimals) {
   std::string text = fmt::format("{:.{}f}", std::fabs(value), std::max(decimals, 0));
   const bool zero = text.find_first_of("123456789") == std::string::npos;
   for (std::size_t place = std::min(text.find('.'), text.size()); place > 3; place -= 3) {
-    text.insert(place - 3, ",");
+    text.insert(place - 3, 1, ',');
   }
-  return value < 0 && !zero ? "-" + text : text;
+  return value < 0 && !zero ? fmt::format("-{}", text) : text;
 }
 
 std::string supported(double value, double standard_error, int most) {
@@ -89,7 +89,7 @@ std::string Table::text(std::string_view indent) const {
     for (std::size_t c = 0; c < row.size(); ++c) {
       const std::string padding(widths[c] - width(row[c]), ' ');
       if (c > 0) line += "  ";
-      line += c == 0 ? row[c] + padding : padding + row[c];
+      line += c == 0 || c >= left_from_ ? row[c] + padding : padding + row[c];
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += fmt::format("{}{}\n", line.empty() ? "" : indent, line);
@@ -120,6 +120,7 @@ std::string year_label(const Company& company, std::int32_t first, std::int32_t 
   if (last - first == 11) return fmt::format("{}", year);
   const unsigned to = static_cast<unsigned>(end.month());
   const unsigned from = to - static_cast<unsigned>(last - first);
+  if (from == to) return fmt::format("{} {}", year, kMonths[to - 1]);
   return fmt::format("{} {}-{}", year, kMonths[from - 1], kMonths[to - 1]);
 }
 

@@ -25,14 +25,17 @@ std::string supported(const Estimate& estimate, int most);
 std::string percent(const Probability& probability);
 std::string percent_interval(const Probability& probability);
 
-// Columns of text; the first is left-aligned, the others right-aligned, two spaces apart.
+// Columns of text, two spaces apart; the first is left-aligned, as are those from `left_from` on, the others
+// right-aligned.
 class Table {
  public:
+  explicit Table(std::size_t left_from = SIZE_MAX) : left_from_(left_from) {}
   void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   void rule() { rows_.emplace_back(); }  // a line of dashes
   std::string text(std::string_view indent = "  ") const;
 
  private:
+  std::size_t left_from_;
   std::vector<std::vector<std::string>> rows_{};
 };
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -7,10 +9,13 @@ namespace headroom::report {
 
 namespace {
 
-std::vector<std::string> figures(std::string label, const PlanPeriod& p) {
-  return {std::move(label),           number(p.revenue, 0), number(p.ebitda, 0), number(100 * p.margin(), 1),
-          number(p.cash_interest, 0), number(p.capex, 0),   number(p.fcf, 0),    number(p.debt, 0),
-          number(p.cash, 0),          number(p.arr, 0),     number(p.backlog, 0)};
+std::vector<std::string> figures(std::string label, const PlanPeriod& p, int decimals) {
+  std::vector<std::string> row = {std::move(label), number(p.revenue, decimals), number(p.ebitda, decimals),
+                                  number(100 * p.margin(), 1)};
+  for (const double value : {p.cash_interest, p.capex, p.fcf, p.debt, p.cash, p.arr, p.backlog}) {
+    row.push_back(number(value, decimals));
+  }
+  return row;
 }
 
 std::string reported_label(const Company& company) {
@@ -34,12 +39,15 @@ std::string figure_table(const Company& company, const PlanTable& table) {
   text.row({"USD million", "revenue", "EBITDA", "margin %", "interest", "capex", "FCF", "debt", "cash", "ARR",
             "backlog"});
   text.rule();
-  if (table.reported) text.row(figures(reported_label(company), *table.reported));
+  double largest = 0;
+  for (const PlanPeriod& year : table.years) largest = std::max(largest, year.revenue);
+  const int decimals = largest < 1000 ? 1 : 0;
+  if (table.reported) text.row(figures(reported_label(company), *table.reported, decimals));
   for (const PlanPeriod& quarter : table.quarters) {
-    text.row(figures(quarter_label(company, quarter.first_month, quarter.last_month), quarter));
+    text.row(figures(quarter_label(company, quarter.first_month, quarter.last_month), quarter, decimals));
   }
   text.rule();
-  for (const PlanPeriod& year : table.years) text.row(figures(year_row_label(company, year), year));
+  for (const PlanPeriod& year : table.years) text.row(figures(year_row_label(company, year), year, decimals));
   return text.text();
 }
 
@@ -83,7 +91,7 @@ std::string_view word(GuidanceCheck::Mark mark) {
 
 std::string guidance_table(const Company& company, const std::vector<GuidanceCheck>& guidance) {
   if (guidance.empty()) return "";
-  Table text;
+  Table text(4);
   text.row({"USD million", "plan", "low", "high", "", "source"});
   text.rule();
   for (const GuidanceCheck& check : guidance) {

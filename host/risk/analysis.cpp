@@ -20,11 +20,18 @@ constexpr std::array kLowIsBad = {kYearRevenue, kYearEbitda,     kYearCfo,
 constexpr std::array kSummed = {kRevenue, kEbitda, kCashInterest, kCfo, kCapex, kFcf, kLeveredFcf, kNetIncome};
 static_assert(kSummed.size() == kYearColumnCount);
 
+// A float as the decimal it was read from: 1.2F is 1.2 and not 1.2000000477.
+double as_written(Real x) {
+  const auto value = static_cast<double>(x);
+  const double digits = value == 0 ? 0 : 6 - std::floor(std::log10(std::fabs(value)));
+  return std::round(value * std::pow(10.0, digits)) / std::pow(10.0, digits);
+}
+
 std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
 
 // Of the paths whose value is under `none` (a marker at the upper end of the column, such as kNever). They are
 // the smallest, so ranks and sums of the smallest serve.
-Distribution distribution(ColumnStore& columns, std::int32_t column, double scale, bool with_tails = false,
+Distribution distribution(ColumnStore& columns, std::int32_t column, double units, bool with_tails = false,
                           std::int64_t none = INT32_MAX) {
   Distribution found;
   const std::uint64_t n = none > INT32_MAX - 1
@@ -35,7 +42,7 @@ Distribution distribution(ColumnStore& columns, std::int32_t column, double scal
   if (n == 0) return found;
 
   const Moments whole =
-      moments(columns.sum_of_smallest(column, n), columns.sum_of_squares_of_smallest(column, n), n, scale);
+      moments(columns.sum_of_smallest(column, n), columns.sum_of_squares_of_smallest(column, n), n, units);
   found.mean = whole.mean.value;
   found.mean_error = whole.mean.standard_error;
   found.sd = whole.sd;
@@ -50,7 +57,7 @@ Distribution distribution(ColumnStore& columns, std::int32_t column, double scal
   const std::vector<std::int32_t> values = columns.order_statistics(column, ascending);
   const auto value_at = [&](std::uint64_t rank) {
     const auto place = std::lower_bound(ascending.begin(), ascending.end(), rank) - ascending.begin();
-    return values[static_cast<std::size_t>(place)] * scale;
+    return values[static_cast<std::size_t>(place)] / units;
   };
   for (std::size_t k = 0; k < kPercents.size(); ++k) {
     found.quantiles[k] = {kPercents[k], value_at(ranks[3 * k + 1]), value_at(ranks[3 * k]),
@@ -61,7 +68,7 @@ Distribution distribution(ColumnStore& columns, std::int32_t column, double scal
   for (const int percent : kTailPercents) {
     const std::uint64_t tail = tail_count(percent, n);
     const Moments low = moments(columns.sum_of_smallest(column, tail),
-                                columns.sum_of_squares_of_smallest(column, tail), tail, scale);
+                                columns.sum_of_squares_of_smallest(column, tail), tail, units);
     const Quantile& edge = found.quantile(percent);
     const double es = low.mean.value;
     found.tails.push_back({percent, edge.value, edge.standard_error(), es,
@@ -94,9 +101,9 @@ EventRisk event_risk(ColumnStore& columns, std::int32_t column, std::int32_t mon
 
 // Mean of a driver over the paths whose flag column is at most `months`.
 Estimate mean_where(ColumnStore& columns, std::int32_t driver, std::int32_t flag, std::int32_t months,
-                    double scale) {
+                    double units) {
   return moments(columns.sum_where(driver, flag, months), columns.sum_of_squares_where(driver, flag, months),
-                 columns.count_at_most(flag, months), scale)
+                 columns.count_at_most(flag, months), units)
       .mean;
 }
 
@@ -106,8 +113,8 @@ Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int
   Series found;
   found.covenant = covenant;
   found.measure = covenant < 0 ? static_cast<Measure>(series) : kMeasureCount;
-  const double scale =
-      covenant < 0 ? measure_scale(scenario, found.measure) : headroom_scale(scenario, covenant);
+  const double units =
+      covenant < 0 ? units_of_measure(scenario, found.measure) : units_of_headroom(scenario, covenant);
   for (std::int32_t month = 0; month < outcomes.months; ++month) {
     const std::size_t cell = at(series) * at(outcomes.months) + at(month);
     const std::span bins(outcomes.histogram.data() + cell * kBins, kBins);
@@ -115,14 +122,14 @@ Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int
     Band band;
     for (const std::uint64_t count : bins) band.paths += count;
     if (band.paths > 0) {
-      band.mean = static_cast<double>(outcomes.sum[cell]) / static_cast<double>(band.paths) * scale;
-      band.bin_width = std::ldexp(scale, range.shift);
+      band.mean = static_cast<double>(outcomes.sum[cell]) / static_cast<double>(band.paths) / units;
+      band.bin_width = std::ldexp(1 / units, range.shift);
       for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
         band.quantiles[k] = histogram_quantile(bins, range, kBandPercents[k]);
-        band.quantiles[k].value *= scale;
+        band.quantiles[k].value /= units;
       }
     }
-    if (!plan.empty() && plan[cell] != kFixedMax) band.plan = plan[cell] * scale;
+    if (!plan.empty() && plan[cell] != kFixedMax) band.plan = plan[cell] / units;
     found.months.push_back(band);
   }
   return found;
@@ -147,7 +154,7 @@ std::optional<double> plan_total(std::span<const std::int32_t> plan, const Scena
   for (std::int32_t t = first_month; t <= last_month; ++t) {
     total += plan[at(measure) * at(scenario.months) + at(t - 1)];
   }
-  return static_cast<double>(total) * measure_scale(scenario, measure);
+  return static_cast<double>(total) / units_of_measure(scenario, measure);
 }
 
 }  // namespace
@@ -162,17 +169,17 @@ const HistogramQuantile& Band::quantile(int percent) const {
   return quantiles.at(static_cast<std::size_t>(place));
 }
 
-double musd_per_unit(const Scenario& scenario) { return static_cast<double>(scenario.ledger_usd) / 1e6; }
+double units_per_musd(const Scenario& scenario) { return 1e6 / static_cast<double>(scenario.ledger_usd); }
 
-double measure_scale(const Scenario& scenario, Measure measure) {
+double units_of_measure(const Scenario& scenario, Measure measure) {
   const bool fixed_point =
       measure == kUtilisation || measure == kTightness || measure == kMarketPrice || measure == kShortRate;
-  return fixed_point ? 1 / static_cast<double>(kFixedOne) : musd_per_unit(scenario);
+  return fixed_point ? static_cast<double>(kFixedOne) : units_per_musd(scenario);
 }
 
-double headroom_scale(const Scenario& scenario, std::int32_t covenant) {
-  return scenario.covenant[covenant].metric == Metric::liquidity ? musd_per_unit(scenario)
-                                                                 : 1 / static_cast<double>(kFixedOne);
+double units_of_headroom(const Scenario& scenario, std::int32_t covenant) {
+  return scenario.covenant[covenant].metric == Metric::liquidity ? units_per_musd(scenario)
+                                                                 : static_cast<double>(kFixedOne);
 }
 
 RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
@@ -180,8 +187,8 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
   ColumnStore& columns = *outcomes.columns;
   const ColumnLayout& layout = outcomes.layout;
   const std::int32_t months = scenario.months;
-  const double musd = musd_per_unit(scenario);
-  constexpr double kFixed = 1 / static_cast<double>(kFixedOne);
+  const double musd = units_per_musd(scenario);
+  constexpr double kFixed = static_cast<double>(kFixedOne);
   if (columns.paths() == 0) throw std::invalid_argument("analyse: there are no paths");
 
   RiskReport report;
@@ -229,18 +236,18 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     const Covenant& terms = scenario.covenant[v];
     covenant.metric = terms.metric;
     covenant.maximum = terms.maximum != 0;
-    const double scale = headroom_scale(scenario, v);
-    const double threshold_scale = terms.metric == Metric::liquidity ? musd : 1.0;
+    const double units = units_of_headroom(scenario, v);
+    const double threshold_units = terms.metric == Metric::liquidity ? musd : 1.0;
     for (std::int32_t t = 1; t <= months; ++t) {
       const CovenantTest& test = scenario.covenant_test[v * months + t - 1];
       if (test.tested == 0) continue;
       const std::uint64_t failing = outcomes.failing[at(v) * at(months) + at(t - 1)];
       covenant.tests.push_back(
-          {t, static_cast<double>(test.threshold) * threshold_scale, wilson(failing, report.paths)});
+          {t, as_written(test.threshold) / threshold_units, wilson(failing, report.paths)});
     }
     add(covenant.breach, [&, v] { return event_risk(columns, layout.first_breach(v), months); });
-    add(covenant.min_headroom, [&columns, id = layout.min_headroom(v), scale] {
-      return distribution(columns, id, scale, true, kFixedMax);
+    add(covenant.min_headroom, [&columns, id = layout.min_headroom(v), units] {
+      return distribution(columns, id, units, true, kFixedMax);
     });
   }
 
@@ -291,15 +298,15 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
   }
   for (DriverMeans& driver : report.drivers) {
     const std::int32_t id = layout.path(driver.driver);
-    const double scale = driver.driver == kGlutMonths ? 1.0 : kFixed;
-    add(driver.all, [&columns, id, scale] {
-      return moments(columns.sum(id), columns.sum_of_squares(id), columns.paths(), scale).mean;
+    const double units = driver.driver == kGlutMonths ? 1.0 : kFixed;
+    add(driver.all, [&columns, id, units] {
+      return moments(columns.sum(id), columns.sum_of_squares(id), columns.paths(), units).mean;
     });
     if (covenants) {
-      add(driver.given_breach, [=, &columns] { return mean_where(columns, id, any, months, scale); });
+      add(driver.given_breach, [=, &columns] { return mean_where(columns, id, any, months, units); });
     }
     add(driver.given_liquidity_default,
-        [=, &columns] { return mean_where(columns, id, defaulted, months, scale); });
+        [=, &columns] { return mean_where(columns, id, defaulted, months, units); });
   }
 
   report.bands.resize(at(outcomes.series));

@@ -159,9 +159,9 @@ struct RiskReport {
 RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
                    std::span<const std::int32_t> plan);
 
-// What takes the integers of a measure, or of a covenant's headroom, to natural units.
-double measure_scale(const Scenario& scenario, Measure measure);
-double headroom_scale(const Scenario& scenario, std::int32_t covenant);
-double musd_per_unit(const Scenario& scenario);
+// How many of the integers' units make a natural one: of a measure, of a covenant's headroom, of USD million.
+double units_of_measure(const Scenario& scenario, Measure measure);
+double units_of_headroom(const Scenario& scenario, std::int32_t covenant);
+double units_per_musd(const Scenario& scenario);
 
 }  // namespace headroom

@@ -169,8 +169,8 @@ void minimum_of(const Policy& policy, const std::int32_t* first_column, std::int
 
 // A sorted copy, and what needs one.
 
-// Sorted as unsigned: the host sort of CCCL 3.0 puts negative ints after the others (its RadixEncoder<int> takes a
-// long, stable_radix_sort.inl); Thrust 1.17 and the CUDA sort are right either way.
+// Sorted as unsigned: the host sort of CCCL 3.0 puts negative ints after the others (its RadixEncoder<int>
+// takes a long, stable_radix_sort.inl); Thrust 1.17 and the CUDA sort are right either way.
 template <class Policy>
 void sort_into(const Policy& policy, const std::int32_t* column, std::uint64_t paths, std::int32_t* sorted) {
   auto* const bits = reinterpret_cast<std::uint32_t*>(sorted);

@@ -14,18 +14,18 @@ class Trace {
       : scenario_(scenario), values_(values) {}
 
   double end(Measure measure, std::int32_t month) const {
-    return raw(measure, month) * measure_scale(scenario_, measure);
+    return raw(measure, month) / units_of_measure(scenario_, measure);
   }
   double total(Measure measure, std::int32_t first, std::int32_t last) const {
     std::int64_t sum = 0;
     for (std::int32_t t = first; t <= last; ++t) sum += raw(measure, t);
-    return static_cast<double>(sum) * measure_scale(scenario_, measure);
+    return static_cast<double>(sum) / units_of_measure(scenario_, measure);
   }
   std::optional<double> least_headroom(std::int32_t covenant, std::int32_t first, std::int32_t last) const {
     std::int32_t least = kFixedMax;
     for (std::int32_t t = first; t <= last; ++t) least = std::min(least, raw(kMeasureCount + covenant, t));
     if (least == kFixedMax) return {};
-    return least * headroom_scale(scenario_, covenant);
+    return least / units_of_headroom(scenario_, covenant);
   }
 
  private:

@@ -20,16 +20,16 @@ Probability wilson(std::uint64_t count, std::uint64_t of) {
   return {count, of, share, low, high};
 }
 
-Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double scale) {
+Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double units) {
   if (count == 0) return {};
   const auto n = static_cast<double>(count);
   Moments found;
-  found.mean.value = static_cast<double>(sum) / n * scale;
+  found.mean.value = static_cast<double>(sum) / n / units;
   if (count > 1) {
     // |value| <= 2^30 and count < 2^33: below 2^126.
     const auto wide = static_cast<Int128>(count);
     const Int128 spread = sum_of_squares * wide - static_cast<Int128>(sum) * sum;
-    found.sd = std::sqrt(static_cast<double>(spread) / n / (n - 1)) * scale;
+    found.sd = std::sqrt(static_cast<double>(spread) / n / (n - 1)) / units;
     found.mean.standard_error = found.sd / std::sqrt(n);
   }
   return found;

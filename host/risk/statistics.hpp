@@ -32,13 +32,13 @@ struct Probability {
 // Wilson's score interval (JASA 22, 1927): right near 0 and 1, where the normal interval is not.
 Probability wilson(std::uint64_t count, std::uint64_t of);
 
-// Mean and variance from exact integer sums; `scale` takes a column's integers to natural units. The standard
-// error of one value is unknown.
+// Mean and variance from exact integer sums; so many `units` of a column's integers make a natural one. The
+// standard error of one value is unknown.
 struct Moments {
   Estimate mean;
   double sd = kUnknown;
 };
-Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double scale);
+Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double units);
 
 // The p% quantile of n values is the ceil(n p / 100)-th smallest (inverse of the empirical distribution); its
 // 95% interval goes from one order statistic to another, by the normal approximation of the binomial count of

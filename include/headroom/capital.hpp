@@ -6,7 +6,8 @@
 namespace headroom {
 
 HEADROOM_HD TrancheState start_tranche(const Tranche& d) {
-  return {.balance = d.balance, .undrawn = d.commitment, .spread = d.spread, .refinanced = 0};
+  return {
+      .balance = d.balance, .undrawn = d.commitment, .borrowing_base = 0, .spread = d.spread, .refinanced = 0};
 }
 
 struct TrancheStep {
@@ -68,10 +69,11 @@ HEADROOM_HD TrancheStep repay_refinanced(TrancheState state, DebtFlows flows) {
 // Fee on the undrawn; a draw at month end of `wanted`, at most the undrawn, where the market is open or need
 // not be.
 HEADROOM_HD TrancheStep draw_down(const Tranche& d, TrancheState state, DebtFlows flows, const MarketState& m,
-                                  Money wanted, Mask needs_window) {
+                                  Money newly_eligible, Mask needs_window) {
+  state.borrowing_base = max(state.borrowing_base + newly_eligible, 0);
   flows.fees += money(static_cast<Real>(state.undrawn) * d.commitment_fee * (1.0F / 12.0F));
   const std::int32_t open = select(needs_window, m.window_open, 1);
-  const Money draw = select(open != 0, max(min(wanted, state.undrawn), 0), 0);
+  const Money draw = select(open != 0, min(state.borrowing_base, state.undrawn), 0);
   const Real spread = select(needs_window, d.spread * m.spread_multiplier, d.spread);
   const Real drawn = static_cast<Real>(draw);
   const Real before = static_cast<Real>(state.balance);
@@ -79,6 +81,7 @@ HEADROOM_HD TrancheStep draw_down(const Tranche& d, TrancheState state, DebtFlow
       select(draw > 0, fma(before, state.spread, drawn * spread) / max(before + drawn, 1.0F), state.spread);
   state.balance += draw;
   state.undrawn -= draw;
+  state.borrowing_base -= draw;
   flows.drawn += draw;
   flows.fees += money(drawn * d.upfront_fee_share);
   return {state, flows};

@@ -57,27 +57,66 @@ HEADROOM_HD ContractState leave_late(Real probability, Real u, ContractState sta
   return state;
 }
 
-// Who is served this month, what it takes from the site, and the fee. `wanted`: GPUs from the contract date on,
-// 0 before; `full_at`: GPUs at the month end that count as full delivery; `end_if_full`: the end of the term
-// that then starts.
-HEADROOM_HD ContractStep serve(const Contract& c, ContractState state, SiteMonth site, ContractFlows flows,
-                               const MarketState& m, Real t, Real wanted, Real full_at, Real end_if_full,
-                               Real ledger_usd) {
-  const Real due = select(state.status == kPending, wanted, select(state.status == kInForce, wanted, 0.0F));
+// What of a contract's month is the same on every path.
+struct ContractTerms {
+  Real t;
+  Real wanted;                    // GPUs: from the contract date on, 0 before
+  Real full_at;                   // GPUs at the month end that count as full delivery
+  Real end_if_full;               // end of the term that then starts
+  Real fee_per_gpu;               // ledger units a month per GPU and USD per GPU-hour
+  Real take_or_pay, usage_share;  // of the fee: fixed, and with usage
+  Real per_gpu;                   // 1 / contracted GPUs
+  Real damages_per_price;         // full fee x share per USD per GPU-hour; 0: none this month
+  Money damages_cap;
+  Money prepayment_due, credit_month;
+  Real prepayment_after;  // GPUs served that must be exceeded for it
+  Real renewable;         // 1 or 0
+  Real claim_per_fee;     // monthly recovery after a default, per last fee
+};
+
+HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& customer, std::int32_t month,
+                                         bool damages, Real ledger_usd) {
+  const Real t = static_cast<Real>(month);
+  const bool at_start = c.prepayment_month < 0;
+  const bool due = at_start ? t > c.start_month : month == c.prepayment_month;
+  const bool late = damages && c.running == 0 && t > c.start_month + c.grace_months;
+  const Real fee_per_gpu = kHoursPerMonth / ledger_usd;
+  return {
+      .t = t,
+      .wanted = t > c.start_month ? c.gpus : 0.0F,
+      .full_at = t >= c.start_month ? 0.999F * c.gpus : kNeverReal,
+      .end_if_full = (c.fixed_term != 0 ? c.start_month : t) + c.term_months,
+      .fee_per_gpu = fee_per_gpu,
+      .take_or_pay = c.take_or_pay * c.availability,
+      .usage_share = (1.0F - c.take_or_pay) * c.availability,
+      .per_gpu = 1.0F / c.gpus,
+      .damages_per_price = late ? c.gpus * fee_per_gpu * c.damages_share : 0.0F,
+      .damages_cap = money(c.damages_cap),
+      .prepayment_due = due ? c.prepayment : 0,
+      .credit_month = money(static_cast<Real>(c.prepayment + c.opening_unearned) / c.credit_window_months),
+      .prepayment_after = at_start ? 0.0F : -1.0F,
+      .renewable = c.renewal_term_months > 0.0F ? 1.0F : 0.0F,
+      .claim_per_fee = customer.recovery_share * static_cast<Real>(customer.recovery_months) * (1.0F / 12.0F)};
+}
+
+// Who is served this month, what it takes from the site, and the fee: take-or-pay in full, the rest by usage;
+// the last month may be cut by the end date.
+HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, SiteMonth site, ContractFlows flows,
+                               const MarketState& m) {
+  const Real due = select(state.status == kPending, x.wanted, select(state.status == kInForce, x.wanted, 0.0F));
   const Real gpus = min(due, site.left);
   state.served_end = min(due, site.left_end);
   site.left -= gpus;
   site.left_end -= state.served_end;
   const std::int32_t if_pending =
-      select(state.served_end >= full_at, std::int32_t{kInForce}, std::int32_t{kPending});
+      select(state.served_end >= x.full_at, std::int32_t{kInForce}, std::int32_t{kPending});
   const std::int32_t status = select(state.status == kPending, if_pending, state.status);
-  state.end = select(status != state.status, min(state.end, end_if_full), state.end);
+  state.end = select(status != state.status, min(state.end, x.end_if_full), state.end);
   state.status = status;
 
-  // Take-or-pay in full, the rest by usage; the last month may be cut by the end date.
-  const Real volume = fma(1.0F - c.take_or_pay, m.usage, c.take_or_pay) * c.availability;
-  const Real part = clamp(state.end - (t - 1.0F), 0.0F, 1.0F);
-  state.fee = money(ledger_fee(gpus, state.price, ledger_usd) * volume * part);
+  const Real volume = fma(x.usage_share, m.usage, x.take_or_pay);
+  const Real part = clamp(state.end - (x.t - 1.0F), 0.0F, 1.0F);
+  state.fee = money(gpus * state.price * x.fee_per_gpu * volume * part);
   state.last_fee = select(state.fee > 0, state.fee, state.last_fee);
   flows.revenue += state.fee;
   return {state, site, flows};
@@ -108,35 +147,25 @@ HEADROOM_HD Money recovery(const ContractState& state, std::int32_t month, std::
 }
 
 // Delay damages of a month: a share of the full fee for what is missing, up to the cap.
-HEADROOM_HD ContractStep charge_damages(const Contract& c, ContractState state, ContractFlows flows, Money cap,
-                                        Real ledger_usd) {
-  const Real full_fee = ledger_fee(c.gpus, state.price, ledger_usd);
-  const Real missing = 1.0F - state.served_end / c.gpus;
-  const Money claim = money(select(state.status == kPending, full_fee * c.damages_share * missing, 0.0F));
-  const Money charged = max(min(claim, cap - state.damages), 0);
+HEADROOM_HD ContractStep charge_damages(const ContractTerms& x, ContractState state, ContractFlows flows) {
+  const Real missing = fma(-state.served_end, x.per_gpu, 1.0F);
+  const Money claim = money(state.price * x.damages_per_price * missing);
+  const Money charged = select(state.status == kPending, max(min(claim, x.damages_cap - state.damages), 0), 0);
   state.damages += charged;
   flows.damages += charged;
   return {state, {}, flows};
 }
 
-// Prepayment received once, when it falls due (`due`: its month, or from the contract date with the first
-// service).
-HEADROOM_HD ContractStep receive_prepayment(const Contract& c, ContractState state, ContractFlows flows) {
-  const bool at_start = c.prepayment_month < 0;
-  const bool alive = (state.status == kPending) | (state.status == kInForce);
-  const bool served = at_start ? state.served_end > 0.0F : true;
-  const bool pays = alive & served & (state.prepaid == 0);
-  const Money received = select(pays, c.prepayment, 0);
+// Prepayment, received once by a live contract when it is due and enough is served; then credited evenly over
+// its window, at most against the month's invoice.
+HEADROOM_HD ContractStep prepay(const ContractTerms& x, ContractState state, ContractFlows flows) {
+  const Money due =
+      select(state.prepaid == 0, select(state.served_end > x.prepayment_after, x.prepayment_due, 0), 0);
+  const Money received = select(state.status == kPending, due, select(state.status == kInForce, due, 0));
   state.prepaid += received;
-  state.unearned += received;
+  const Money credited = min(min(state.unearned + received, x.credit_month), state.fee);
+  state.unearned += received - credited;
   flows.prepaid += received;
-  return {state, {}, flows};
-}
-
-// Credited evenly over its window, at most against the month's invoice.
-HEADROOM_HD ContractStep credit_prepayment(ContractState state, ContractFlows flows, Money credit_month) {
-  const Money credited = min(min(state.unearned, credit_month), state.fee);
-  state.unearned -= credited;
   flows.credited += credited;
   return {state, {}, flows};
 }
@@ -148,11 +177,12 @@ HEADROOM_HD Real contract_reference(const Contract& c, Real market_price) {
 
 // A contract dearer than the market by more than the trigger is re-priced part of the way, at a hazard.
 HEADROOM_HD ContractState step_down(const Contract& c, Real threshold, ContractState state,
-                                    const MarketState& m, Real market_price, Real trigger) {
+                                    const MarketState& m, Real market_price, Real trigger, Mask active) {
   const Real reference = contract_reference(c, market_price);
-  const bool dear = (state.price > reference * trigger) & (state.status == kInForce);
-  state.step_down_hazard += select(dear, c.step_down_hazard_month * m.churn_multiplier, 0.0F);
-  const bool now = state.step_down_hazard > threshold;
+  const Real if_dear =
+      select(state.price > reference * trigger, c.step_down_hazard_month * m.churn_multiplier, 0.0F);
+  state.step_down_hazard += select(active, select(state.status == kInForce, if_dear, 0.0F), 0.0F);
+  const bool now = state.step_down_hazard > threshold;  // above 0, so never where inactive
   state.price = select(now, fma(c.step_down_pass, reference - state.price, state.price), state.price);
   state.step_down_hazard = select(now, -kNeverReal, state.step_down_hazard);
   return state;
@@ -171,19 +201,21 @@ HEADROOM_HD Real renewal_uniform(std::int32_t word, std::int32_t renewals) {
 
 // At the end of the term: renewed at the market, or the GPUs go to the pool and what is left of a prepayment is
 // income.
-HEADROOM_HD ContractStep expire(const Contract& c, const ContractConstants& path, ContractState state,
-                                ContractFlows flows, const MarketState& m, Real t, Real market_price,
-                                Mask random) {
-  const bool expires = (state.status == kInForce) & (t >= state.end);
-  const Real p = logistic(fma(-c.renewal_beta_y, m.churn, fma(c.renewal_beta_q, m.tightness, c.renewal_alpha)));
+HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const ContractConstants& path,
+                                ContractState state, ContractFlows flows, const MarketState& m,
+                                Real market_price, Mask random) {
+  const Real p = x.renewable *
+                 logistic(fma(-c.renewal_beta_y, m.churn, fma(c.renewal_beta_q, m.tightness, c.renewal_alpha)));
   const Real u = select(random, renewal_uniform(path.renewal_word, state.renewals), 0.5F);
-  const bool renewed = expires & (c.renewal_term_months > 0.0F) & (u < p);
-  state.price = select(renewed, contract_reference(c, market_price), state.price);
-  state.end = select(renewed, state.end + c.renewal_term_months, state.end);
-  state.renewals = select(renewed, state.renewals + 1, state.renewals);
-  const bool over = expires & !renewed;
-  state.status = select(over, std::int32_t{kEnded}, state.status);
-  const Money left = select(over, state.unearned, 0);
+  const std::int32_t at_end = select(u < p, std::int32_t{kInForce}, std::int32_t{kEnded});
+  const std::int32_t if_in_force =
+      select(x.t >= state.end, at_end, std::int32_t{kPending});  // kPending: not expiring
+  const std::int32_t outcome = select(state.status == kInForce, if_in_force, std::int32_t{kPending});
+  state.price = select(outcome == kInForce, contract_reference(c, market_price), state.price);
+  state.end += select(outcome == kInForce, c.renewal_term_months, 0.0F);
+  state.renewals += select(outcome == kInForce, 1, 0);
+  state.status = select(outcome == kEnded, std::int32_t{kEnded}, state.status);
+  const Money left = select(outcome == kEnded, state.unearned, 0);
   state.unearned -= left;
   flows.forfeited += left;
   return {state, {}, flows};

@@ -27,10 +27,10 @@ HEADROOM_HD Real cost_multiplier(const Site& site, Mask on, Real systemic, const
 }
 
 // Integral up to x of the share on line, which rises from 0 at `ready` to 1 over `ramp`; months.
-HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp) {
+HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp, Real per_ramp) {
   const Real age = max(x - ready, 0.0F);
   const Real ramping = min(age, ramp);
-  return 0.5F * ramping * ramping / ramp + (age - ramping);
+  return fma(0.5F * per_ramp * ramping, ramping, age - ramping);
 }
 
 // What of a site's month is the same on every path.
@@ -40,6 +40,7 @@ struct SiteTerms {
       dated_share_at_start;  // of the capex: what falls due by dates, ordering and planned opening
   Real standing_cost;        // lease and staff, which run from planned dates
   Real prelaunch_from;       // start of what of the month lies after the pre-launch start
+  Real per_ramp, per_life;   // 1 / months
 };
 HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
   const auto dated = [&](Real x) HEADROOM_LANE {
@@ -51,12 +52,14 @@ HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
           .dated_share_at_start = dated(0.0F),
           .standing_cost = site.lease_month * clamp(t - site.lease_start_month, 0.0F, 1.0F) +
                            site.staff_month * clamp(t - site.planned_ready_month, 0.0F, 1.0F),
-          .prelaunch_from = max(t - 1.0F, site.prelaunch_start_month)};
+          .prelaunch_from = max(t - 1.0F, site.prelaunch_start_month),
+          .per_ramp = 1.0F / site.ramp_months,
+          .per_life = 1.0F / site.life_months};
 }
 
 // Share of the GPU deliveries made by month x: they follow the actual delivery over the ramp.
-HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x) {
-  return site.delivery_share * clamp((x - delivery) / site.ramp_months, 0.0F, 1.0F);
+HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x, Real per_ramp) {
+  return site.delivery_share * clamp((x - delivery) * per_ramp, 0.0F, 1.0F);
 }
 
 struct SiteStep {
@@ -79,6 +82,13 @@ HEADROOM_HD SiteState decide_site(const SiteConstants& path, SiteState state) {
   return state;
 }
 
+// What the lenders count: cost of the GPUs on line x max(residual, price now / at delivery) x remaining life.
+HEADROOM_HD Money collateral(const Site& site, const SiteTerms& terms, Real ready, Real gpu_cost,
+                             Real price_ratio) {
+  const Real life_left = clamp(fma(ready - terms.t, terms.per_life, 1.0F), 0.0F, 1.0F);
+  return money(gpu_cost * max(site.residual_share, price_ratio) * life_left);
+}
+
 // One month of one site. `price`: its GPU type's market price.
 HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, SiteState state,
                                   const SiteTerms& terms, Real price) {
@@ -86,9 +96,9 @@ HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, S
   const bool alive = state.status == kOrdered;
 
   SiteStep step;
-  const Real share_end = clamp((t - path.ready) / site.ramp_months, 0.0F, 1.0F);
-  const Real integral = online_integral(t, path.ready, site.ramp_months);
-  const Real share_mean = integral - online_integral(t - 1.0F, path.ready, site.ramp_months);
+  const Real share_end = clamp((t - path.ready) * terms.per_ramp, 0.0F, 1.0F);
+  const Real integral = online_integral(t, path.ready, site.ramp_months, terms.per_ramp);
+  const Real share_mean = integral - online_integral(t - 1.0F, path.ready, site.ramp_months, terms.per_ramp);
   step.month.online = select(alive, site.gpus * share_mean, 0.0F);
   step.month.online_end = select(alive, site.gpus * share_end, 0.0F);
   step.month.left = step.month.online;
@@ -97,8 +107,9 @@ HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, S
   // Capex, cumulative and accrued; a refused site ends at its sunk share, written off.
   const Real total = static_cast<Real>(site.capex) * path.cost_multiplier;
   const Real paid = static_cast<Real>(site.capex_paid);
-  const Real share_at_start = terms.dated_share_at_start + delivered_share(site, path.delivery, 0.0F);
-  const Real share_now = terms.dated_share + delivered_share(site, path.delivery, t);
+  const Real share_at_start =
+      terms.dated_share_at_start + delivered_share(site, path.delivery, 0.0F, terms.per_ramp);
+  const Real share_now = terms.dated_share + delivered_share(site, path.delivery, t, terms.per_ramp);
   const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, 1e-6F);
   const Real due = fma(max(total - paid, 0.0F), clamp(progress, 0.0F, 1.0F), paid);
   const Money target = select(alive, money(due),
@@ -107,10 +118,11 @@ HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, S
   state.capex = target;
 
   // Straight line by vintage: each GPU depreciates over its own life from its own day on line.
-  const Real depreciable = total * (1.0F - site.residual_share) / site.life_months;
+  const Real depreciable = total * ((1.0F - site.residual_share) * terms.per_life);
   const Money depreciated = select(
       alive,
-      money(depreciable * (integral - online_integral(t - site.life_months, path.ready, site.ramp_months))),
+      money(depreciable *
+            (integral - online_integral(t - site.life_months, path.ready, site.ramp_months, terms.per_ramp))),
       state.depreciated);
   step.flows.depreciation = depreciated - state.depreciated;
   step.flows.write_off = select(state.status == kCancelled, target - depreciated, 0);
@@ -120,10 +132,9 @@ HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, S
   state.purchase_price = select(path.delivery > t - 1.0F,
                                 select(path.delivery <= t, price, state.purchase_price), state.purchase_price);
   const Real gpu_value = fma(total, site.gpu_value_share, static_cast<Real>(site.opening_gpu_value));
-  const Real life_left = clamp(1.0F - (t - path.ready) / site.life_months, 0.0F, 1.0F);
   step.month.capex = step.flows.capex;
-  step.month.collateral = money(select(
-      alive, gpu_value * share_end * max(site.residual_share, price / state.purchase_price) * life_left, 0.0F));
+  step.month.collateral = select(
+      alive, collateral(site, terms, path.ready, gpu_value * share_end, price / state.purchase_price), 0);
 
   const Real before_opening = clamp(min(t, path.ready) - terms.prelaunch_from, 0.0F, 1.0F);
   const Real running = fma(gpu_value, site.maintenance_share_month, site.facility_month) * share_mean;

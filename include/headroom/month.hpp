@@ -187,72 +187,45 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
       });
     }
   }
-  const Real claim_per_fee =
-      customer.recovery_share * static_cast<Real>(customer.recovery_months) * (1.0F / 12.0F);
-  const Real wanted = t > contract.start_month - 1.0F ? contract.gpus : 0.0F;
-  const Real full_at = t >= contract.start_month ? 0.999F * contract.gpus : kNeverReal;
-  const Real end_if_full = (contract.fixed_term != 0 ? contract.start_month : t) + contract.term_months;
-  lanes.each([&](auto p) HEADROOM_LANE {
+  const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages), s.ledger_usd);
+  const auto service = [&](auto p) HEADROOM_LANE {
     const std::int32_t default_month = p.load(l.customer, contract.customer).default_month;
-    ContractFlows flows = p.load(l.contract_flows, contract.entity);
-    const ContractStep left =
-        release(p.load(l.contract, c), flows, month, default_month, p.load(l.site, contract.site).status);
-    ContractStep step = serve(contract, left.state, p.load(l.site_month, contract.site), left.flows,
-                              p.load(l.market), t, wanted, full_at, end_if_full, s.ledger_usd);
-    step.flows.recoveries += recovery(step.state, month, default_month, claim_per_fee);
-    p.store(l.contract, step.state, c);
+    ContractStep step = release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
+                                default_month, p.load(l.site, contract.site).status);
+    step = serve(terms, step.state, p.load(l.site_month, contract.site), step.flows, p.load(l.market));
     p.store(l.site_month, step.site, contract.site);
-    p.store(l.contract_flows, step.flows, contract.entity);
-  });
-  const auto step = [&](auto f) HEADROOM_LANE {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractStep done = f(p, p.load(l.contract, c), p.load(l.contract_flows, contract.entity));
-      p.store(l.contract, done.state, c);
-      p.store(l.contract_flows, done.flows, contract.entity);
-    });
+    step = charge_damages(terms, step.state, step.flows);
+    step = prepay(terms, step.state, step.flows);
+    step.flows.recoveries += recovery(step.state, month, default_month, terms.claim_per_fee);
+    return step;
   };
-  if (s.on(kDamages) && contract.running == 0 && contract.damages_share > 0.0F &&
-      t > contract.start_month + contract.grace_months) {
-    const Money cap = money(contract.damages_cap);
-    step([&](auto, const ContractState& state, const ContractFlows& flows)
-             HEADROOM_LANE { return charge_damages(contract, state, flows, cap, s.ledger_usd); });
-  }
-  const bool at_start = contract.prepayment_month < 0;
-  if (contract.prepayment > 0 &&
-      (at_start ? t > contract.start_month - 1.0F : month == contract.prepayment_month)) {
-    step([&](auto, const ContractState& state, const ContractFlows& flows)
-             HEADROOM_LANE { return receive_prepayment(contract, state, flows); });
-  }
-  if (contract.prepayment > 0 || contract.opening_unearned > 0) {
-    const Money credit = money(static_cast<Real>(contract.prepayment + contract.opening_unearned) /
-                               contract.credit_window_months);
-    step([&](auto, const ContractState& state, const ContractFlows& flows)
-             HEADROOM_LANE { return credit_prepayment(state, flows, credit); });
-  }
-  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F) {
-    const Real trigger = exp(contract.step_down_trigger_log);
-    lanes.each([&](auto p) HEADROOM_LANE {
-      const Real threshold = p.load(l.contract_constants, c).step_down_threshold;
-      p.store(l.contract,
-              step_down(contract, threshold, p.load(l.contract, c), p.load(l.market), p.load(l.gpu, gpu).price,
-                        trigger),
-              c);
-    });
-  }
+  const auto report = [&](ContractStep step) HEADROOM_LANE {
+    step.flows.backlog += contract_backlog(contract, step.state, t, s.ledger_usd);
+    step.flows.unearned += step.state.unearned;
+    return step;
+  };
   // No contract ends before its date, or before its term has run from its planned start.
-  const Mask renewal(s.on(kRenewal));
-  if (t >= min(contract.end_month, contract.start_month + contract.term_months)) {
-    step([&](auto p, const ContractState& state, const ContractFlows& flows) HEADROOM_LANE {
-      return expire(contract, p.load(l.contract_constants, c), state, flows, p.load(l.market), t,
-                    p.load(l.gpu, gpu).price, renewal);
+  const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
+  const bool may_step_down = s.on(kStepDown) && contract.step_down_hazard_month > 0.0F;
+  if (!may_expire && !may_step_down) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractStep step = report(service(p));
+      p.store(l.contract, step.state, c);
+      p.store(l.contract_flows, step.flows, contract.entity);
     });
+    return;
   }
+  const Real trigger = exp(contract.step_down_trigger_log);
+  const Mask steps_down(may_step_down), renewal(s.on(kRenewal));
   lanes.each([&](auto p) HEADROOM_LANE {
-    const ContractState state = p.load(l.contract, c);
-    ContractFlows flows = p.load(l.contract_flows, contract.entity);
-    flows.backlog += contract_backlog(contract, state, t, s.ledger_usd);
-    flows.unearned += state.unearned;
-    p.store(l.contract_flows, flows, contract.entity);
+    const ContractConstants path = p.load(l.contract_constants, c);
+    const MarketState market = p.load(l.market);
+    const Real price = p.load(l.gpu, gpu).price;
+    ContractStep step = service(p);
+    step.state = step_down(contract, path.step_down_threshold, step.state, market, price, trigger, steps_down);
+    step = report(expire(contract, terms, path, step.state, step.flows, market, price, renewal));
+    p.store(l.contract, step.state, c);
+    p.store(l.contract_flows, step.flows, contract.entity);
   });
 }
 
@@ -263,6 +236,8 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   const Tranche tranche = s.tranche[d];
   const Entity entity = s.entity[tranche.entity];
   const Real t = static_cast<Real>(month);
+  // Nothing is left of a tranche past its maturity, or past the second term of one that could be extended.
+  if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
   const Real hedged_share = tranche.fixed_rate > 0.0F ? 1.0F : tranche.hedged_share;
   const Real fixed_leg = tranche.fixed_rate > 0.0F ? tranche.fixed_rate : tranche.swap_rate;
   lanes.each([&](auto p) HEADROOM_LANE {
@@ -299,13 +274,13 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   }
   if ((tranche.commitment > 0 || tranche.kind == TrancheKind::revolver) && t - 1.0F < tranche.draw_end_month) {
     const bool available = t > tranche.draw_start_month && tranche.kind != TrancheKind::revolver;
-    const Money at_issue = available && month >= tranche.issue_month ? tranche.commitment : 0;
+    const Money at_issue = available && month == tranche.issue_month ? tranche.commitment : 0;
     const Real advance_rate = available ? tranche.advance_rate : 0.0F;
     const Mask needs_window(tranche.needs_window != 0);
     step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
       const Money against_capex =
-          money(advance_rate * static_cast<Real>(max(p.load(l.tranche_month, d).eligible_capex, 0)));
-      return draw_down(tranche, state, flows, p.load(l.market), max(against_capex, at_issue), needs_window);
+          money(advance_rate * static_cast<Real>(p.load(l.tranche_month, d).eligible_capex));
+      return draw_down(tranche, state, flows, p.load(l.market), against_capex + at_issue, needs_window);
     });
     if (t >= tranche.draw_end_month) {
       lanes.each([&](auto p) HEADROOM_LANE {
@@ -327,7 +302,8 @@ template <Metric metric, class Lanes>
 HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
                                Real threshold, Lanes& lanes) {
   const Covenant covenant = s.covenant[v];
-  const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.entity.size - 1;  // one entity is the group
+  const std::int32_t entity =
+      covenant.entity >= 0 ? covenant.entity : s.entity.size - 1;  // one entity is the group
   const std::int32_t long_window = covenant.window == Window::trailing_12 ? 1 : 0;
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
   const Real planned = metric == Metric::contract_realization && s.has_plan != 0
@@ -432,13 +408,31 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       });
     }
     const SiteTerms terms = site_terms(site, t);
-    lanes.each([&](auto p) HEADROOM_LANE {
-      const SiteStep step = advance_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
-                                         p.load(l.gpu, site.gpu_type).price);
-      p.store(l.site, step.state, i);
-      p.store(l.site_month, step.month, i);
-      p.store(l.site_flows, add(p.load(l.site_flows, site.entity), step.flows), site.entity);
-    });
+    if (site.running != 0) {
+      // Open since before as_of: all but its collateral is the same on every path.
+      const SiteStep same =
+          advance_site(site, SiteConstants{site.planned_ready_month, site.delivery_month, 1.0F, 0},
+                       SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
+      const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
+      const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+      lanes.each([&](auto p) HEADROOM_LANE {
+        SiteMonth site_month = same.month;
+        site_month.collateral = collateral(site, terms, site.planned_ready_month, gpu_cost,
+                                           p.load(l.gpu, site.gpu_type).price / start_price);
+        p.store(l.site_month, site_month, i);
+        SiteFlows flows = p.load(l.site_flows, site.entity);
+        flows.opex += same.flows.opex;
+        p.store(l.site_flows, flows, site.entity);
+      });
+    } else {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const SiteStep step = advance_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                           p.load(l.gpu, site.gpu_type).price);
+        p.store(l.site, step.state, i);
+        p.store(l.site_month, step.month, i);
+        p.store(l.site_flows, add(p.load(l.site_flows, site.entity), step.flows), site.entity);
+      });
+    }
     if (site.tranche >= 0) {
       lanes.each([&](auto p) HEADROOM_LANE {
         const TrancheMonth sums = p.load(l.tranche_month, site.tranche);

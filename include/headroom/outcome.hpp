@@ -44,9 +44,10 @@ struct BinRange {
   std::int32_t shift = 0;
 };
 HEADROOM_HD std::int32_t bin_of(BinRange range, std::int32_t x) {
-  const std::int64_t offset = static_cast<std::int64_t>(x) - range.lo;
-  const std::int64_t bin = offset >> range.shift;
-  return static_cast<std::int32_t>(bin < 0 ? 0 : (bin >= kBins ? kBins - 1 : bin));
+  const std::uint32_t offset = static_cast<std::uint32_t>(x) - static_cast<std::uint32_t>(range.lo);
+  const std::uint32_t bin = offset >> range.shift;
+  const std::int32_t capped = static_cast<std::int32_t>(bin < kBins ? bin : kBins - 1);
+  return x < range.lo ? 0 : capped;
 }
 
 // Identities of MODEL.md section 7; a path's violations column is the OR of those that failed in any month.

@@ -107,9 +107,12 @@ struct ContractState {
 
 struct TrancheState {
   Money balance, undrawn;
-  Real spread;  // per year, locked at the draws (weighted) or by refinancing
+  Money borrowing_base;  // advance rate x eligible capex not yet drawn against; a shut market delays a draw
+  Real spread;           // per year, locked at the draws (weighted) or by refinancing
   std::int32_t refinanced;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(balance), f(undrawn), f(spread), f(refinanced); }
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(balance), f(undrawn), f(borrowing_base), f(spread), f(refinanced);
+  }
 };
 
 struct TrancheMonth {

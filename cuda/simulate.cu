@@ -1,0 +1,308 @@
+// The path kernel, one thread a path, and the backend that feeds it.
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cuda/backend.hpp"
+#include "cuda/buffer.cuh"
+#include "cuda/check.cuh"
+#include "cuda/device_columns.cuh"
+#include "cuda/generator.cuh"
+#include "headroom/month.hpp"
+#include "host/risk/host_columns.hpp"
+
+namespace headroom {
+namespace cuda {
+namespace {
+
+// Three blocks of 128 are the most that a multiprocessor holds without a register spilled (sm_80, sm_90).
+constexpr std::uint32_t kThreads = 128;
+constexpr std::uint32_t kBlocksAtLeast = 3;
+constexpr std::uint32_t kWarp = 32;
+static_assert(kThreads % kWarp == 0);
+
+// What a launch works on. The state is one slot of `layout` for each thread of the grid, [word][threads], and
+// is used again and again; the columns are those of path 0 of the launch on.
+struct Job {
+  StateLayout layout;
+  Real* real;
+  std::int32_t* integer;
+  std::uint64_t seed, first, count;
+  std::int32_t* columns;
+  std::size_t column_stride;
+  const BinRange* bins;         // [series][months]
+  std::uint32_t* histogram;     // [series][months][kBins]
+  unsigned long long* sum;      // [series][months], two's complement
+  unsigned long long* failing;  // [covenant][months]
+};
+static_assert(std::is_trivially_copyable_v<Job> && std::is_trivially_copyable_v<Scenario>);
+static_assert(sizeof(Job) + sizeof(Scenario) <= 4096, "kernel parameters");
+
+struct GridStride {
+  std::uint32_t threads;
+  HEADROOM_HD constexpr operator std::size_t() const { return threads; }
+};
+
+// One path: what month.hpp calls lanes.
+struct Thread {
+  const Scenario& scenario;
+  const Job& job;
+  std::uint32_t slot, slots;  // of the state
+  std::uint64_t index;        // within the launch
+  std::uint32_t warp;         // lanes of this warp that hold a path
+
+  template <class F>
+  HEADROOM_HD void each(F&& f) const {
+    const std::uint64_t path = job.first + index;
+    f(Path<GridStride, CurandPhilox>{{job.real + slot, job.integer + slot, {slots}, 0},
+                                     static_cast<std::uint32_t>(path),
+                                     static_cast<std::uint32_t>(path >> 32),
+                                     static_cast<std::uint32_t>(job.seed),
+                                     static_cast<std::uint32_t>(job.seed >> 32),
+                                     job.columns + index,
+                                     job.column_stride});
+  }
+
+  // Integers, so the order of adding does not matter. Each path adds to its bin in device memory, once for the
+  // whole warp where all fall into one bin (a month's tax is 0 on most paths). Not measured yet; expected
+  // limit: atomics on the few hundred bins of one month, held in L2. Then bins in shared memory are the next
+  // step.
+  HEADROOM_HD void observe([[maybe_unused]] std::int32_t series, [[maybe_unused]] std::int32_t month) const {
+#if defined(__CUDA_ARCH__)
+    const std::int32_t value =
+        job.integer[static_cast<std::size_t>(job.layout.observed.integer + series) * slots + slot];
+    const std::int32_t row = series * scenario.months + month - 1;
+    const bool leads = threadIdx.x % kWarp == static_cast<std::uint32_t>(__ffs(static_cast<int>(warp)) - 1);
+    const std::int32_t bin = bin_of(job.bins[row], value);
+    std::uint32_t* const count = job.histogram + static_cast<std::size_t>(row) * kBins + bin;
+    int same_bin = 0;
+    __match_all_sync(warp, bin, &same_bin);
+    if (same_bin == 0) {
+      atomicAdd(count, 1U);
+    } else if (leads) {
+      atomicAdd(count, static_cast<std::uint32_t>(__popc(warp)));
+    }
+    // value = high * 2^16 + low; neither sum over a warp leaves 32 bits.
+    const std::int32_t high = __reduce_add_sync(warp, value >> 16);
+    const std::uint32_t low = __reduce_add_sync(warp, static_cast<std::uint32_t>(value) & 0xffffU);
+    const std::uint32_t failing = __ballot_sync(warp, value < 0);
+    if (!leads) return;
+    atomicAdd(job.sum + row, static_cast<unsigned long long>(std::int64_t{high} * 65536 + low));
+    if (series >= kMeasureCount && failing != 0) {
+      atomicAdd(job.failing + (row - kMeasureCount * scenario.months),
+                static_cast<unsigned long long>(__popc(failing)));
+    }
+#endif
+  }
+};
+
+// Thread and slot are one; a thread takes path after path at the distance of the grid. All conditions in
+// month.hpp that stand outside of each() are the same on every path, so that the lanes of a warp meet again in
+// observe().
+__global__ void __launch_bounds__(kThreads, kBlocksAtLeast)
+    simulate_paths(const __grid_constant__ Scenario scenario, const __grid_constant__ Job job) {
+  const std::uint32_t slot = blockIdx.x * kThreads + threadIdx.x;
+  const std::uint32_t slots = gridDim.x * kThreads;
+  for (std::uint64_t block = std::uint64_t{blockIdx.x} * kThreads; block < job.count; block += slots) {
+    const std::uint64_t index = block + threadIdx.x;
+    const std::uint32_t warp = __ballot_sync(~0U, index < job.count);
+    if (index >= job.count) continue;
+    Thread thread{scenario, job, slot, slots, index, warp};
+    start(scenario, job.layout, thread);
+    for (std::int32_t month = 1; month <= scenario.months; ++month)
+      advance(scenario, job.layout, month, thread);
+  }
+}
+
+std::uint32_t threads_resident() {
+  int processors = 0, blocks = 0;
+  HEADROOM_CUDA(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0));
+  HEADROOM_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, simulate_paths, kThreads, 0));
+  return static_cast<std::uint32_t>(processors * blocks) * kThreads;
+}
+
+// The scenario with its arrays copied to the device.
+class DeviceScenario {
+ public:
+  explicit DeviceScenario(const Scenario& scenario) : scenario_(scenario) {
+    scenario_.for_each_view([this]<class T>(View<T>& view) {
+      const auto bytes = std::as_bytes(std::span(view.data, static_cast<std::size_t>(view.size)));
+      view.data = reinterpret_cast<const T*>(tables_.emplace_back(bytes, "the scenario").data());
+    });
+  }
+  const Scenario& view() const { return scenario_; }
+
+ private:
+  Scenario scenario_;
+  std::vector<DeviceBuffer<std::byte>> tables_{};
+};
+
+// How much of a run is on the card at once.
+struct Sizes {
+  std::uint32_t threads;   // paths in flight
+  std::uint64_t chunk;     // paths of a launch
+  bool columns_on_device;  // of all paths; else of a chunk, copied to the host after each
+};
+
+// `free` bytes for state and columns. Several paths a thread and launch, so that the wait for the last block of
+// a launch is a small part of it; few enough that a launch ends soon after Ctrl-C.
+Sizes size_run(std::uint64_t free, std::uint64_t words, std::int32_t columns, std::uint64_t paths,
+               std::uint32_t most_threads) {
+  constexpr std::uint64_t kPathsAThread = 8;
+  const auto whole_blocks = [](std::uint64_t threads) { return threads / kThreads * kThreads; };
+  const std::uint64_t state = words * 4, row = static_cast<std::uint64_t>(columns) * 4;
+  const std::uint64_t useful = std::max<std::uint64_t>(whole_blocks(paths + kThreads - 1), kThreads);
+  std::uint64_t threads = std::clamp<std::uint64_t>(whole_blocks(most_threads), kThreads, useful);
+  if (threads * state + device_columns_bytes(columns, paths) <= free) {
+    return {static_cast<std::uint32_t>(threads), threads * kPathsAThread, true};
+  }
+  threads = std::min(threads, whole_blocks(free / (state + row)));
+  if (threads == 0) {
+    throw std::runtime_error("the card has " + bytes_text(free) + " free for paths and a block of " +
+                             std::to_string(kThreads) + " needs " + bytes_text(kThreads * (state + row)));
+  }
+  const std::uint64_t waves = std::min(kPathsAThread, (free - threads * state) / (threads * row));
+  return {static_cast<std::uint32_t>(threads), threads * waves, false};
+}
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend(const Limits& limits, std::string device) : limits_(limits), device_(std::move(device)) {}
+  std::string name() const override { return "cuda"; }
+  Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) override;
+
+ private:
+  std::uint64_t free_bytes() const;
+
+  Limits limits_;
+  std::string device_;
+};
+
+// What cudaMalloc would still give, less what its granularity and Thrust's small buffers take.
+std::uint64_t CudaBackend::free_bytes() const {
+  constexpr std::uint64_t kReserve = std::uint64_t{128} << 20;
+  std::size_t free = 0, total = 0;
+  HEADROOM_CUDA(cudaMemGetInfo(&free, &total));
+  return std::min<std::uint64_t>(free - std::min<std::uint64_t>(free, kReserve), limits_.bytes);
+}
+
+template <class To, class From>
+std::vector<To> copied(const DeviceBuffer<From>& buffer) {
+  std::vector<From> values(buffer.size());
+  buffer.copy_to(values);
+  return {values.begin(), values.end()};
+}
+
+Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto stopped = [&] { return plan.stop != nullptr && plan.stop->load(std::memory_order_relaxed); };
+  const std::uint64_t paths = plan.paths.count;
+  if (paths > std::numeric_limits<std::uint32_t>::max()) {
+    throw std::runtime_error("the CUDA backend counts up to 4,294,967,295 paths; run more in parts");
+  }
+  HEADROOM_CUDA(cudaSetDevice(0));
+
+  Outcomes outcomes;
+  outcomes.layout = column_layout(scenario);
+  outcomes.months = scenario.months;
+  outcomes.series = series_count(scenario);
+  outcomes.bins.assign(bins.begin(), bins.end());
+  const std::int32_t columns = outcomes.layout.count();
+  const auto months = static_cast<std::size_t>(outcomes.months);
+  const std::size_t rows = static_cast<std::size_t>(outcomes.series) * months;
+
+  const DeviceScenario on_device(scenario);
+  const DeviceBuffer<BinRange> ranges(bins, "bin ranges");
+  DeviceBuffer<std::uint32_t> histogram(rows * kBins, "histograms");
+  DeviceBuffer<unsigned long long> sum(rows, "sums");
+  DeviceBuffer<unsigned long long> failing(static_cast<std::size_t>(scenario.covenant.size) * months, "counts");
+  histogram.fill(0);
+  sum.fill(0);
+  failing.fill(0);
+
+  Job job{};
+  job.layout = state_layout(scenario);
+  const auto reals = static_cast<std::uint64_t>(job.layout.reals);
+  const auto integers = static_cast<std::uint64_t>(job.layout.integers);
+  const std::uint32_t most_threads = std::min(threads_resident(), limits_.threads);
+  const Sizes sizes = size_run(free_bytes(), reals + integers, columns, paths, most_threads);
+  DeviceBuffer<Real> real(reals * sizes.threads, "the paths' state");
+  DeviceBuffer<std::int32_t> integer(integers * sizes.threads, "the paths' state");
+  real.fill(0);
+  integer.fill(0);
+  std::unique_ptr<DeviceColumns> device_columns;
+  std::unique_ptr<HostColumns> host_columns;
+  DeviceBuffer<std::int32_t> chunk_columns;
+  if (sizes.columns_on_device) {
+    device_columns = std::make_unique<DeviceColumns>(columns, paths);
+  } else {
+    host_columns = std::make_unique<HostColumns>(columns, paths, plan.threads);
+    chunk_columns = DeviceBuffer<std::int32_t>(static_cast<std::uint64_t>(columns) * sizes.chunk, "columns");
+  }
+
+  job.real = real.data();
+  job.integer = integer.data();
+  job.seed = plan.paths.seed;
+  job.column_stride = sizes.columns_on_device ? paths : sizes.chunk;
+  job.bins = ranges.data();
+  job.histogram = histogram.data();
+  job.sum = sum.data();
+  job.failing = failing.data();
+  for (std::uint64_t first = 0; first < paths; first += job.count) {
+    if (stopped()) throw Interrupted{};
+    job.first = plan.paths.first + first;
+    job.count = std::min(sizes.chunk, paths - first);
+    job.columns = sizes.columns_on_device ? device_columns->column(0) + first : chunk_columns.data();
+    simulate_paths<<<sizes.threads / kThreads, kThreads>>>(on_device.view(), job);
+    check(cudaGetLastError(), "launch of simulate_paths", __FILE__, __LINE__);
+    check(cudaDeviceSynchronize(), "simulate_paths", __FILE__, __LINE__);
+    if (host_columns) {
+      HEADROOM_CUDA(cudaMemcpy2D(host_columns->column(0) + first, paths * sizeof(std::int32_t), job.columns,
+                                 job.column_stride * sizeof(std::int32_t), job.count * sizeof(std::int32_t),
+                                 static_cast<std::size_t>(columns), cudaMemcpyDeviceToHost));
+    }
+    if (plan.progress) plan.progress(first + job.count, paths);
+  }
+  if (stopped()) throw Interrupted{};
+
+  outcomes.histogram = copied<std::uint64_t>(histogram);
+  outcomes.sum = copied<std::int64_t>(sum);
+  outcomes.failing = copied<std::uint64_t>(failing);
+  if (device_columns) {
+    outcomes.columns = std::move(device_columns);
+  } else {
+    outcomes.columns = std::move(host_columns);
+  }
+  outcomes.device = device_;
+  outcomes.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return outcomes;
+}
+
+}  // namespace
+
+void load_kernel() {
+  cudaFuncAttributes attributes{};
+  HEADROOM_CUDA(cudaFuncGetAttributes(&attributes, simulate_paths));
+  // No shared memory is used: all of it to the L1 cache.
+  HEADROOM_CUDA(cudaFuncSetAttribute(simulate_paths, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                     cudaSharedmemCarveoutMaxL1));
+}
+
+std::unique_ptr<Backend> make_backend(const Limits& limits) {
+  const CudaProbe probe = probe_cuda();
+  if (!probe.usable) throw std::runtime_error(probe.text);
+  return std::make_unique<CudaBackend>(limits, probe.text);
+}
+
+}  // namespace cuda
+
+std::unique_ptr<Backend> make_cuda_backend() { return cuda::make_backend({}); }
+
+}  // namespace headroom

@@ -1,0 +1,65 @@
+// The same bytes from the CPU and from a card.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/gpu_fixture.hpp"
+#include "tests/outcomes_fixture.hpp"
+
+namespace headroom {
+namespace {
+
+class CudaParity : public GpuTest, public testing::WithParamInterface<const char*> {
+ protected:
+  void compare(const PathRange& paths) {
+    const Scenario scenario = company_.data.view();
+    const std::vector<BinRange> bins = pilot_bins(scenario, paths.seed);
+    RunPlan plan;
+    plan.paths = paths;
+    const Outcomes cpu = make_cpu_backend()->simulate(scenario, plan, bins);
+    const Outcomes cuda = make_cuda_backend()->simulate(scenario, plan, bins);
+    SCOPED_TRACE(testing::Message() << GetParam() << ", seed " << paths.seed << ", paths " << paths.first << "+"
+                                    << paths.count << ", " << cuda.device);
+    expect_same_outcomes(cpu, cuda);
+  }
+  Company company_ = planned_company(GetParam());
+};
+
+TEST_P(CudaParity, TenSeeds) {
+  for (std::uint64_t seed = 1; seed <= 9; ++seed) compare({seed, 0, 10'000});
+  compare({std::numeric_limits<std::uint64_t>::max(), 0, 10'000});
+}
+
+TEST_P(CudaParity, AnyNumberOfPaths) {
+  for (const std::uint64_t count : {0, 1, 31, 32, 33, 127, 128, 129}) compare({1, 0, count});
+}
+
+TEST_P(CudaParity, MoreThanOneLaunch) { compare({2, 5, 500'001}); }
+
+TEST_P(CudaParity, PathNumbersBeyond32Bits) {
+  compare({3, (std::uint64_t{1} << 32) - 100, 1000});
+  compare({3, (std::uint64_t{1} << 63) + 1, 1000});
+}
+
+// One mechanism frozen at a time, and all: conditions that stand outside the lanes.
+TEST_P(CudaParity, EverySwitch) {
+  for (std::uint32_t frozen = 1; frozen <= kAllSwitches; frozen <<= 1) {
+    company_.data.parameters.switches = kAllSwitches & ~frozen;
+    compare({4, 0, 512});
+  }
+  company_.data.parameters.switches = 0;
+  compare({4, 0, 512});
+}
+
+INSTANTIATE_TEST_SUITE_P(Companies, CudaParity, testing::Values("demo", "coreweave-1q26", "nebius-1q26"),
+                         [](const auto& instance) {
+                           const std::string name = instance.param;
+                           return name.substr(0, name.find('-'));
+                         });
+
+}  // namespace
+}  // namespace headroom

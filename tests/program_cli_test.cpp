@@ -1,0 +1,222 @@
+// The program as the shell sees it: exit codes, what goes to which stream, what is written.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+const std::string kDemo = HEADROOM_SOURCE_DIR "/configs/demo.toml";
+
+struct Result {
+  int code = -1;  // exit code; 128 + signal if one ended it
+  std::string out{}, err{};
+};
+
+std::string read(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class ProgramTest : public testing::Test {
+ protected:
+  ProgramTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "headroom-cli-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+  }
+  ~ProgramTest() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  pid_t start(const std::vector<std::string>& arguments, const std::string& out) const {
+    const pid_t child = fork();
+    if (child != 0) return child;
+    const int to_out = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int to_err = open((folder_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(to_out, STDOUT_FILENO);
+    dup2(to_err, STDERR_FILENO);
+    std::vector<std::string> words = {HEADROOM_PROGRAM};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    execv(pointers[0], pointers.data());
+    _exit(127);
+  }
+  Result finish(pid_t child) const {
+    int status = 0;
+    waitpid(child, &status, 0);
+    Result result;
+    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    result.out = read(folder_ / "out");
+    result.err = read(folder_ / "err");
+    return result;
+  }
+  Result run(const std::vector<std::string>& arguments) const {
+    return finish(start(arguments, (folder_ / "out").string()));
+  }
+
+  std::filesystem::path folder_{};
+};
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST_F(ProgramTest, Help) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
+                                                {"run", "--help"},
+                                                {"plan", "-h"},
+                                                {"check", "--help"},
+                                                {"info", "--help"}}) {
+    const Result result = run(words);
+    EXPECT_EQ(result.code, 0);
+    EXPECT_TRUE(contains(result.out, "Usage: headroom"));
+    EXPECT_TRUE(contains(result.out, "Exit codes: 0 done"));
+    EXPECT_EQ(result.err, "");
+  }
+  EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"--version"}).out.substr(0, 9), "headroom ");
+}
+
+TEST_F(ProgramTest, Info) {
+  const Result result = run({"info"});
+  EXPECT_EQ(result.code, 0);
+  for (const char* word : {"commit", "instruction sets: baseline", "cuda", "card"}) {
+    EXPECT_TRUE(contains(result.out, word)) << result.out;
+  }
+}
+
+TEST_F(ProgramTest, WrongCommandLine) {
+  struct Row {
+    std::vector<std::string> words;
+    const char* says;
+  };
+  for (const Row& row :
+       {Row{{"rnu", kDemo}, "did you mean headroom run?"},
+        Row{{"run", kDemo, "--pahts", "5"}, "did you mean --paths?"},
+        Row{{"run", kDemo, "--path=5"}, "did you mean --paths?"}, Row{{"run"}, "needs a config file"},
+        Row{{"run", kDemo, kDemo}, "is one too many"}, Row{{"info", kDemo}, "takes no file"},
+        Row{{"run", kDemo, "--paths", "0"}, "--paths '0' is not a whole number"},
+        Row{{"run", kDemo, "--paths", "1.5"}, "--paths '1.5' is not"},
+        Row{{"run", kDemo, "--paths", "many"}, "--paths 'many' is not"},
+        Row{{"run", kDemo, "--paths"}, "headroom run --help"},
+        Row{{"run", kDemo, "--seed", "-1"}, "--seed '-1' is not"},
+        Row{{"run", kDemo, "--months", "241"}, "from 1 to 240"},
+        Row{{"run", kDemo, "--backend", "cuad"}, "did you mean cuda?"},
+        Row{{"run", kDemo, "--isa", "avx-512"}, "did you mean avx512?"},
+        Row{{"run", kDemo, "--first-path", "18446744073709551615"}, "beyond path 2^64 - 1"},
+        Row{{"plan", kDemo, "--paths", "5"}, "headroom plan has no option '--paths'"}}) {
+    const Result result = run(row.words);
+    EXPECT_EQ(result.code, 2) << row.says;
+    EXPECT_TRUE(contains(result.err, row.says)) << result.err << "instead of: " << row.says;
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST_F(ProgramTest, WrongConfig) {
+  const Result missing = run({"run", (folder_ / "none.toml").string()});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_TRUE(contains(missing.err, "none.toml"));
+  const Result wrong =
+      run({"run", kDemo, "--set", "no_such_table.key=1", "--out", (folder_ / "results").string()});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_TRUE(contains(wrong.err, "nothing was run"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "results"));
+}
+
+TEST_F(ProgramTest, PlanAndCheck) {
+  const Result plan = run({"plan", kDemo});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_TRUE(contains(plan.out, "revenue"));
+  EXPECT_TRUE(contains(plan.out, "Covenant headroom"));
+  const Result check = run({"check", kDemo});
+  EXPECT_EQ(check.code, 0) << check.err;
+  EXPECT_TRUE(contains(check.out, "no problem found"));
+}
+
+TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {
+  const auto folder = [&](const char* name) { return (folder_ / name).string(); };
+  const Result one = run({"run", kDemo, "--paths", "3k", "--seed", "5", "--backend", "cpu", "--threads", "1",
+                          "--isa", "baseline", "--out", folder("one")});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.err, "");  // no progress bar in a pipe
+  EXPECT_TRUE(contains(one.out, "3,000 paths"));
+  EXPECT_TRUE(contains(one.out, "Violated identities: 0"));
+  const Result many =
+      run({"run", kDemo, "--paths", "3e3", "--seed", "5", "--threads", "3", "--out", folder("many")});
+  ASSERT_EQ(many.code, 0) << many.err;
+  for (const char* file : {"fcf.csv", "covenants.csv", "monthly.csv"}) {
+    EXPECT_GT(read(folder_ / "one" / file).size(), 100U) << file;
+    EXPECT_EQ(read(folder_ / "one" / file), read(folder_ / "many" / file)) << file;
+  }
+  const auto summary = [&](const char* name) {
+    return nlohmann::ordered_json::parse(read(folder_ / name / "summary.json"));
+  };
+  EXPECT_EQ(summary("one")["results"].dump(), summary("many")["results"].dump());
+
+  const Result other = run({"run", kDemo, "--paths", "3_000", "--seed", "6", "--out", folder("many")});
+  EXPECT_EQ(other.code, 0);
+  EXPECT_NE(read(folder_ / "one" / "fcf.csv"), read(folder_ / "many" / "fcf.csv"));
+}
+
+TEST_F(ProgramTest, TooManyPathsForTheMemory) {
+  const Result result = run({"run", kDemo, "--paths", "8G", "--backend", "cpu"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_TRUE(contains(result.err, "run at most --paths")) << result.err;
+}
+
+TEST_F(ProgramTest, CudaWithoutACard) {
+  if (!contains(run({"info"}).out, "card        none")) GTEST_SKIP() << "a card answers";
+  const Result result = run({"run", kDemo, "--backend", "cuda", "--paths", "1k"});
+  EXPECT_EQ(result.code, 4);
+  EXPECT_TRUE(contains(result.err, "--backend cuda cannot be had: ")) << result.err;
+  const Result automatic = run({"run", kDemo, "--paths", "1k"});
+  EXPECT_EQ(automatic.code, 0);
+  EXPECT_TRUE(contains(automatic.out, "backend cpu, taken because cuda cannot be had")) << automatic.out;
+}
+
+TEST_F(ProgramTest, OutputThatCannotBeWritten) {
+  const Result folder = run({"run", kDemo, "--paths", "1k", "--out", kDemo});
+  EXPECT_EQ(folder.code, 5);
+  EXPECT_EQ(folder.out, "");  // said before the run
+  if (std::filesystem::exists("/dev/full")) EXPECT_EQ(finish(start({"info"}, "/dev/full")).code, 5);
+}
+
+TEST_F(ProgramTest, AFailureToWriteKeepsTheResultOnTheTerminal) {
+  const std::filesystem::path results = folder_ / "results";
+  std::filesystem::create_directories(results / "fcf.csv");  // a folder where a file should go
+  const Result result = run({"run", kDemo, "--paths", "1k", "--out", results.string()});
+  EXPECT_EQ(result.code, 5);
+  EXPECT_TRUE(contains(result.out, "Violated identities"));
+  EXPECT_TRUE(contains(result.err, "old files are untouched")) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(results / "summary.json"));
+}
+
+TEST_F(ProgramTest, Interrupt) {
+  const std::filesystem::path results = folder_ / "results";
+  // Enough work for a minute; the signal comes as soon as the run has made its folder.
+  const pid_t child = start({"run", kDemo, "--paths", "500k", "--months", "240", "--threads", "1", "--isa",
+                             "baseline", "--backend", "cpu", "--out", results.string()},
+                            (folder_ / "out").string());
+  for (int tries = 0; tries < 1000 && !std::filesystem::exists(results); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  kill(child, SIGINT);
+  const Result result = finish(child);
+  EXPECT_EQ(result.code, 130);
+  EXPECT_TRUE(contains(result.err, "of 500000 paths were done, nothing was written")) << result.err;
+  EXPECT_TRUE(std::filesystem::is_empty(results));
+}
+
+}  // namespace

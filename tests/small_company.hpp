@@ -1,0 +1,243 @@
+// Small companies made in code, in a market that stands still, for tests that add what they are about; and the
+// runs of a scenario that several suites need.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/config/company.hpp"
+#include "host/config/derive.hpp"
+#include "host/cpu/cpu.hpp"
+#include "host/engine.hpp"
+
+namespace headroom {
+
+inline const std::string configs_dir = std::string(HEADROOM_SOURCE_DIR) + "/configs/";
+inline constexpr std::array<const char*, 3> config_files = {"demo.toml", "coreweave-1q26.toml",
+                                                            "nebius-1q26.toml"};
+
+struct SwitchName {
+  Switch bit;
+  const char* name;
+};
+inline constexpr std::array<SwitchName, 22> all_switches = {{
+    {kDemand, "demand"},
+    {kRegimes, "regimes"},
+    {kJumps, "jumps"},
+    {kSupply, "supply"},
+    {kAgeing, "ageing"},
+    {kLaunches, "launches"},
+    {kPriceCycle, "price_cycle"},
+    {kDelivery, "delivery"},
+    {kOverrun, "overrun"},
+    {kCancellation, "cancellation"},
+    {kRates, "rates"},
+    {kSpread, "spread"},
+    {kPower, "power"},
+    {kFundingWindow, "funding_window"},
+    {kChurn, "churn"},
+    {kDefault, "default"},
+    {kDamages, "damages"},
+    {kTermination, "termination"},
+    {kStepDown, "step_down"},
+    {kRenewal, "renewal"},
+    {kOptions, "options"},
+    {kAttrition, "attrition"},
+}};
+
+// ---- Parts of a company. Money in thousands of USD. ----
+
+inline constexpr double kSmallPrice = 2.0;  // market price of the only GPU type, USD per GPU-hour
+
+// As of 31 March; one entity without costs, taxes, debt or a single GPU; every switch off.
+inline ScenarioData still_company(std::int32_t months) {
+  ScenarioData data;
+  Scenario& p = data.parameters;
+  p.months = months;
+  p.ledger_usd = 1000.0F;
+  p.switches = 0;
+  for (int i = 0; i < kFactorCount; ++i) p.correlation[i][i] = 1.0F;
+  p.demand.training_share = 0.5F;
+  p.demand.start_regime = kBalanced;
+  p.demand.stay_or_worse[kShortage][0] = p.demand.stay_or_worse[kShortage][1] = 1.0F;
+  p.demand.stay_or_worse[kBalanced][1] = 1.0F;
+  p.price.cycle_decay = 0.9F;
+  p.rates.short_rate.decay_month = p.rates.spread.decay_month = p.rates.power.decay_month = 0.9F;
+  p.rates.window_open = {1.0F, 1.0F, 1.0F};
+  p.on_demand.churn.decay_month = 0.9F;
+  p.on_demand.premium = 1.0F;
+  p.on_demand.platform_ramp_months = 1.0F;
+  p.on_demand.platform_price_multiple = 1.0F;
+  const char* streams[] = {"market/a", "market/b", "market/c", "market/window"};
+  for (std::size_t i = 0; i < 4; ++i) p.market_stream[i] = derive::stream_id(streams[i]);
+  p.path_stream = derive::stream_id("path/parameters");
+  for (std::int32_t t = 1; t <= months; ++t) {
+    MonthRow row{};
+    row.quarter_end = t % 3 == 0 ? 1 : 0;
+    row.year_end = t % 12 == 9 ? 1 : 0;
+    row.year = (t + 2) / 12;
+    row.quarter = (t - 1) / 3;
+    data.month.push_back(row);
+  }
+  data.gpu_type.push_back({static_cast<Real>(std::log(kSmallPrice)), 0.1F, 0});
+  data.ageing.assign(static_cast<std::size_t>(months), 0.0F);
+  Entity e{};
+  e.parent = -1;
+  e.opening_ppe_life_months = 60.0F;
+  e.revolver = -1;
+  e.ev_to_ebitda = 10.0F;
+  e.shares_million = 100.0F;
+  e.issue_floor_price_usd = kNeverReal;
+  e.refinance_leverage_limit = 6.0F;
+  data.entity.push_back(e);
+  data.history.assign(12, HistoryMonth{});
+  return data;
+}
+
+// A month of the short rate, the same in all months.
+inline void set_short_rate(ScenarioData& data, double rate) {
+  for (MonthRow& row : data.month) row.rate_base = static_cast<Real>(rate);
+}
+
+inline Site site_of(double gpus, std::string_view id) {
+  Site s{};
+  s.gpus = static_cast<Real>(gpus);
+  for (DelayParams& each : s.stage_delay) each = derive::no_delay();
+  s.commissioning_delay = derive::no_delay();
+  s.ramp_months = 1.0F;
+  s.cancel_month = kNeverReal;
+  s.overrun_own = 1.0F;
+  s.tranche = -1;
+  s.life_months = 60.0F;
+  s.cancel_stream = derive::stream_id("site/" + std::string(id) + "/permit");
+  s.cost_stream = derive::stream_id("site/" + std::string(id) + "/cost");
+  return s;
+}
+
+inline Site running_site(double gpus, std::string_view id = "old") {
+  Site s = site_of(gpus, id);
+  s.running = 1;
+  s.planned_ready_month = s.order_month = s.delivery_month = -24.0F;
+  s.lease_start_month = s.prelaunch_start_month = -24.0F;
+  s.gpu_value_share = 1.0F;
+  return s;
+}
+
+// Its only stage is the GPUs, delivered and opened in month `ready`; ordered before as_of, nothing to pay.
+inline Site new_site(double gpus, double ready, std::string_view id = "new") {
+  Site s = site_of(gpus, id);
+  s.has_stage[kGpus] = 1;
+  s.stage_month[kGpus] = s.planned_ready_month = s.delivery_month = static_cast<Real>(ready);
+  s.order_month = -3.0F;
+  s.lease_start_month = s.prelaunch_start_month = static_cast<Real>(ready);
+  return s;
+}
+
+inline Customer customer_of(std::string_view id) {
+  Customer c{};
+  c.recovery_months = 12;
+  c.stream = derive::stream_id("customer/" + std::string(id) + "/default");
+  return c;
+}
+
+// Take-or-pay in full, never late, no renewal; of customer 0.
+inline Contract contract_of(std::int32_t site, double gpus, double price, std::string_view id) {
+  Contract c{};
+  c.site = site;
+  c.gpus = static_cast<Real>(gpus);
+  c.price_usd_per_gpu_hour = static_cast<Real>(price);
+  c.take_or_pay = c.availability = 1.0F;
+  c.end_month = kNeverReal;
+  c.prepayment_month = kNever;
+  c.credit_window_months = 1.0F;
+  c.long_stop_months = kNeverReal;
+  c.order_head = -1;
+  c.stream = derive::stream_id("contract/" + std::string(id) + "/draws");
+  return c;
+}
+
+inline Contract running_contract(std::int32_t site, double gpus, double price, double end,
+                                 std::string_view id = "old") {
+  Contract c = contract_of(site, gpus, price, id);
+  c.running = c.fixed_term = 1;
+  c.start_month = -12.0F;
+  c.end_month = static_cast<Real>(end);
+  c.term_months = static_cast<Real>(end + 12.0);
+  return c;
+}
+
+inline Contract new_contract(std::int32_t site, double gpus, double price, double start, double term,
+                             std::string_view id = "new") {
+  Contract c = contract_of(site, gpus, price, id);
+  c.start_month = static_cast<Real>(start);
+  c.term_months = static_cast<Real>(term);
+  return c;
+}
+
+// Drawn in full, a bullet beyond the horizon, without interest.
+inline Tranche tranche_of(TrancheKind kind, Money balance) {
+  Tranche t{};
+  t.kind = kind;
+  t.balance = balance;
+  t.draw_start_month = t.draw_end_month = kNeverReal;
+  t.issue_month = kNever;
+  t.amortisation_start = t.amortisation_end = kNever;
+  t.maturity = kNever;
+  t.conversion_price_usd = kNeverReal;
+  return t;
+}
+
+// ---- Runs. ----
+
+inline std::vector<BinRange> wide_bins(const Scenario& s) {
+  return std::vector<BinRange>(static_cast<std::size_t>(series_count(s)) * static_cast<std::size_t>(s.months),
+                               BinRange{-(1 << 20), 11});
+}
+
+inline Outcomes run_paths(const Scenario& s, const PathRange& paths, int threads = 1,
+                          const std::string& isa = "auto") {
+  RunPlan plan;
+  plan.paths = paths;
+  plan.threads = threads;
+  plan.isa = isa;
+  return make_cpu_backend()->simulate(s, plan, wide_bins(s));
+}
+
+inline std::vector<std::int32_t> read_column(const Outcomes& outcomes, std::int32_t column) {
+  std::vector<std::int32_t> values(outcomes.columns->paths());
+  outcomes.columns->read(column, 0, values);
+  return values;
+}
+
+inline std::vector<std::vector<std::int32_t>> read_columns(const Outcomes& outcomes) {
+  std::vector<std::vector<std::int32_t>> all;
+  for (std::int32_t c = 0; c < outcomes.layout.count(); ++c) all.push_back(read_column(outcomes, c));
+  return all;
+}
+
+inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
+  static constexpr const char* path_columns[] = {
+      "total FCF",        "peak funding gap", "liquidity default month",
+      "min liquidity",    "dilution",         "violations",
+      "mean tightness",   "mean price",       "mean short rate",
+      "mean spread",      "mean power",       "mean churn",
+      "glut months",      "max months late",  "systemic delay",
+      "ageing multiplier"};
+  static_assert(std::size(path_columns) == kPathColumnCount);
+  const auto numbered = [&](const char* name, std::int32_t first) {
+    return name + (" " + std::to_string(column - first));
+  };
+  if (column < kPathColumnCount) return path_columns[column];
+  if (column < l.quarter_fcf(0)) return numbered("year column", l.year(kYearRevenue, 0));
+  if (column < l.first_breach(0)) return numbered("FCF of quarter", l.quarter_fcf(0));
+  if (column < l.min_headroom(0)) return numbered("first breach of covenant", l.first_breach(0));
+  if (column < l.months_late(0)) return numbered("min headroom of covenant", l.min_headroom(0));
+  if (column < l.default_month(0)) return numbered("months late of site", l.months_late(0));
+  return numbered("default month of customer", l.default_month(0));
+}
+
+}  // namespace headroom

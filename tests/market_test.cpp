@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <numbers>
 #include <numeric>
 #include <span>
@@ -29,8 +30,7 @@ using Sets = std::vector<std::string>;
 
 constexpr std::uint64_t kSeed = 20260331;
 
-// ---- Statistics
-// ------------------------------------------------------------------------------------------------
+// ---- Statistics. ----
 
 // A right model fails a single comparison by chance at this rate; the seed is fixed, so a passing suite stays
 // so.
@@ -79,8 +79,7 @@ void expect_share(const std::string& what, double count, double n, double p) {
   expect_within("share of " + what, count / n, p, std::sqrt(p * (1 - p) / n));
 }
 
-// ---- Scenarios and walks
-// ---------------------------------------------------------------------------------------
+// ---- Scenarios and walks. ----
 
 // The market of market.toml with `sets` laid over it, its H100 alone, for a company that owns and owes nothing.
 enum class Launches { none, configured };
@@ -145,31 +144,36 @@ struct Words {
   }
 };
 
+// The model's functions are inlined wherever they are called; through these they are compiled once.
+Shocks draw_shocks(const Scenario& s, const Words& words, int t) {
+  return correlated_shocks(s, MarketSwitches(s), words(t, s.market_stream[0]), words(t, s.market_stream[1]));
+}
+MarketState move_demand(const Scenario& s, const PathConstants& path, const Words& words, int t,
+                        const Shocks& shocks, const MarketState& state) {
+  return advance_demand(s, MarketSwitches(s), s.month[t - 1], path, state, shocks,
+                        words(t, s.market_stream[1]).w3, words(t, s.market_stream[2]));
+}
+MarketState move_rates(const Scenario& s, int t, const Shocks& shocks, const MarketState& state) {
+  return advance_rates(s, MarketSwitches(s), s.month[t - 1], {}, state, shocks);
+}
+
 // Calls step(words, month, shocks, state) for every month of every path; the state starts as a path's does.
-template <class Step>
-void walk(const Scenario& s, std::uint32_t paths, Step&& step) {
-  const MarketSwitches on(s);
+void walk(const Scenario& s, std::uint32_t paths,
+          const std::function<void(const Words&, int, const Shocks&, MarketState&)>& step) {
   for (std::uint32_t path = 0; path < paths; ++path) {
     const Words words{path};
     MarketState state = start_market(s);
-    for (int t = 1; t <= s.months; ++t) {
-      const Shocks shocks =
-          correlated_shocks(s, on, words(t, s.market_stream[0]), words(t, s.market_stream[1]));
-      step(words, t, shocks, state);
-    }
+    for (int t = 1; t <= s.months; ++t) step(words, t, draw_shocks(s, words, t), state);
   }
 }
 
 // One month of the whole market, in the order of month.hpp.
-MarketState advance_market(const Scenario& s, const PathConstants& path, const Words& words, int t,
-                           const Shocks& shocks, MarketState state) {
-  const MarketSwitches on(s);
-  const MonthRow& row = s.month[t - 1];
-  const std::uint32_t regime_word = words(t, s.market_stream[1]).w3;
-  state = advance_demand(s, on, row, path, state, shocks, regime_word, words(t, s.market_stream[2]));
-  state = advance_supply(s, on, row, {}, state);
+MarketState move_market(const Scenario& s, const PathConstants& path, const Words& words, int t,
+                        const Shocks& shocks, MarketState state) {
+  state = move_demand(s, path, words, t, shocks, state);
+  state = advance_supply(s, MarketSwitches(s), s.month[t - 1], {}, state);
   state.cycle = advance_cycle(s.price, state, shocks.z[kPrice]);
-  return advance_rates(s, on, row, {}, state, shocks);
+  return move_rates(s, t, shocks, state);
 }
 
 PathConstants path_constants(const Scenario& s, const Words& words) {
@@ -202,7 +206,7 @@ TEST(MarketWalk, IsTheEnginesOwnPath) {
   std::vector<double> tightness, rate;
   walk(s, 32, [&](const Words& words, int t, const Shocks& shocks, MarketState& state) {
     if (t == 1) tightness = traced(s, words.path, kTightness), rate = traced(s, words.path, kShortRate);
-    state = advance_market(s, path_constants(s, words), words, t, shocks, state);
+    state = move_market(s, path_constants(s, words), words, t, shocks, state);
     const auto reported = [](Real x) { return fixed(x) / static_cast<double>(kFixedOne); };
     const std::string inputs = fmt::format("seed {}, path {}, month {}", kSeed, words.path, t);
     EXPECT_EQ(reported(state.tightness), tightness[static_cast<std::size_t>(t - 1)]) << inputs;
@@ -210,8 +214,7 @@ TEST(MarketWalk, IsTheEnginesOwnPath) {
   });
 }
 
-// ---- Shocks
-// ----------------------------------------------------------------------------------------------------
+// ---- Shocks. ----
 
 TEST(Shocks, HaveTheConfiguredCorrelations) {
   constexpr std::array<const char*, kFactorCount> names = {
@@ -280,8 +283,7 @@ TEST(Shocks, AreZeroOnPlanAndLeaveTheOthersAsTheyWere) {
   }
 }
 
-// ---- Short rate
-// ------------------------------------------------------------------------------------------------
+// ---- Short rate. ----
 
 // A forward curve with a kink at a month end, and its integral.
 struct Curve {
@@ -380,8 +382,8 @@ TEST_P(HullWhiteTest, RateIsNormalAndBondsAreWorthTheirClosedForm) {
     Shocks opposite;
     for (int i = 0; i < kFactorCount; ++i) opposite.z[i] = -shocks.z[i];
     if (t == 1) mirrored = state, paid = paid_mirrored = 0;
-    state = advance_rates(s, MarketSwitches(s), s.month[t - 1], {}, state, shocks);
-    mirrored = advance_rates(s, MarketSwitches(s), s.month[t - 1], {}, mirrored, opposite);
+    state = move_rates(s, t, shocks, state);
+    mirrored = move_rates(s, t, opposite, mirrored);
     paid += static_cast<double>(state.short_rate) / 12;
     paid_mirrored += static_cast<double>(mirrored.short_rate) / 12;
     for (std::size_t i = 0; i < months.size(); ++i) {
@@ -420,8 +422,7 @@ INSTANTIATE_TEST_SUITE_P(
         HullWhite{"fast and wild", 0.40, 0.0300, {{{0, 0.01}, {2, 0.07}, {5, 0.02}}}}),
     [](const auto& each) { return std::string(each.index == 0 ? "AsConfigured" : "FastAndWild"); });
 
-// ---- Churn, spread, power
-// --------------------------------------------------------------------------------------
+// ---- Churn, spread, power. ----
 
 struct Process {
   const char* name;
@@ -448,7 +449,7 @@ TEST(OrnsteinUhlenbeck, ChurnSpreadAndPowerHaveTheirMarginals) {
   std::array<std::array<Sample, months.size()>, processes.size()> log, multiplier;
   walk(s, 20000, [&](const Words&, int t, const Shocks& shocks, MarketState& state) {
     state.tightness = static_cast<Real>(tightness);
-    state = advance_rates(s, MarketSwitches(s), s.month[t - 1], {}, state, shocks);
+    state = move_rates(s, t, shocks, state);
     for (std::size_t i = 0; i < months.size(); ++i) {
       for (std::size_t p = 0; t == months[i] && p < processes.size(); ++p) {
         log[p][i].add(static_cast<double>(state.*processes[p].log));
@@ -473,8 +474,7 @@ TEST(OrnsteinUhlenbeck, ChurnSpreadAndPowerHaveTheirMarginals) {
   }
 }
 
-// ---- Price
-// -----------------------------------------------------------------------------------------------------
+// ---- Price. ----
 
 // The engine's own price of a month over many paths, as a histogram of fixed-point values.
 class PriceSample {
@@ -608,8 +608,7 @@ TEST(Price, MixesOverTheUncertainAgeingRateDownToItsFloor) {
   }
 }
 
-// ---- Launches
-// --------------------------------------------------------------------------------------------------
+// ---- Launches. ----
 
 struct OneLaunch {
   double planned = 7, ramp = 6, effect = 0.5;              // planned at the end of October 2026
@@ -679,8 +678,7 @@ TEST(Launches, HaveTheDistributionOfTheirDates) {
   }
 }
 
-// ---- Demand
-// ----------------------------------------------------------------------------------------------------
+// ---- Demand. ----
 
 struct Growth {
   double now = 0.6, long_run = 0.2, halflife = 18;
@@ -714,8 +712,7 @@ TEST(Demand, MeanGrowsAsConfigured) {
   constexpr std::array<int, 3> months = {1, 12, 36};
   std::array<Sample, months.size()> training, inference;
   walk(s, 20000, [&](const Words& words, int t, const Shocks& shocks, MarketState& state) {
-    const Philox4 unused = words(t, s.market_stream[2]);
-    state = advance_demand(s, MarketSwitches(s), s.month[t - 1], kMedianPath, state, shocks, unused.w0, unused);
+    state = move_demand(s, kMedianPath, words, t, shocks, state);
     for (std::size_t i = 0; i < months.size(); ++i) {
       if (t != months[i]) continue;
       training[i].add(std::exp(static_cast<double>(state.log_demand_training)));
@@ -773,8 +770,7 @@ TEST(Demand, JumpsAreCompoundPoisson) {
   std::array<double, months + 1> with_count{};
   walk(s, 30000, [&](const Words& words, int t, const Shocks& shocks, MarketState& state) {
     const MarketState before = state;
-    state = advance_demand(s, MarketSwitches(s), s.month[t - 1], kMedianPath, state, shocks, 0,
-                           words(t, s.market_stream[2]));
+    state = move_demand(s, kMedianPath, words, t, shocks, state);
     if (t == 1) jumped_here = jumped_there = 0;
     jumped_here += state.log_demand_training != before.log_demand_training ? 1 : 0;
     jumped_there += state.log_demand_inference != before.log_demand_inference ? 1 : 0;
@@ -814,8 +810,7 @@ TEST(Demand, JumpsAreCompoundPoisson) {
               std::sqrt(square_count * square_count - std::pow(mean_count, 4)));
 }
 
-// ---- Regimes
-// ---------------------------------------------------------------------------------------------------
+// ---- Regimes. ----
 
 struct Intensities {
   double shortage_to_balanced = 0.80, shortage_to_glut = 0.20, balanced_to_shortage = 0.35,
@@ -919,8 +914,7 @@ TEST(Regimes, MonthsOfGlutAreThoseOfTheMarkovChain) {
                 std::sqrt((square - mean * mean) / paths));
 }
 
-// ---- Supply
-// ----------------------------------------------------------------------------------------------------
+// ---- Supply. ----
 
 // Growing demand without shocks: the lagged answer of supply against the recursion of MODEL.md 3.1 in double,
 // and its steady state theta q = g_D - g_S.
@@ -943,7 +937,7 @@ TEST(Supply, FollowsTightnessWithItsLag) {
     const Scenario s = data.view();
     double orders = 0, log_supply = 0, q = c.start;
     walk(s, 1, [&](const Words& words, int t, const Shocks& shocks, MarketState& state) {
-      state = advance_market(s, kMedianPath, words, t, shocks, state);
+      state = move_market(s, kMedianPath, words, t, shocks, state);
       orders += (c.theta * q - orders) / (12 * c.tau);
       log_supply += (c.supply_growth + orders) / 12;
       q = c.start + c.demand_growth * t / 12 - log_supply;
@@ -959,8 +953,7 @@ TEST(Supply, FollowsTightnessWithItsLag) {
   }
 }
 
-// ---- On-demand pool
-// --------------------------------------------------------------------------------------------
+// ---- On-demand pool. ----
 
 TEST(Pool, UtilisationFollowsItsRecursionToItsFixedPoint) {
   constexpr double max = 0.14, alpha = 0.1, beta = 4.0;
@@ -984,7 +977,7 @@ TEST(Pool, UtilisationFollowsItsRecursionToItsFixedPoint) {
     double v = c.start;
     walk(s, 1, [&](const Words&, int t, const Shocks& shocks, MarketState& state) {
       state.tightness = static_cast<Real>(c.tightness);
-      state = advance_rates(s, MarketSwitches(s), s.month[t - 1], {}, state, shocks);
+      state = move_rates(s, t, shocks, state);
       v = v * (1 - lost) + std::min(bookings, 1 - v * (1 - lost));
       const std::string inputs = fmt::format("attrition {}, start {}, tightness {}, churn {}, month {}",
                                              c.attrition, c.start, c.tightness, c.churn, t);

@@ -189,7 +189,9 @@ TEST_F(ProgramTest, OutputThatCannotBeWritten) {
   const Result folder = run({"run", kDemo, "--paths", "1k", "--out", kDemo});
   EXPECT_EQ(folder.code, 5);
   EXPECT_EQ(folder.out, "");  // said before the run
-  if (std::filesystem::exists("/dev/full")) EXPECT_EQ(finish(start({"info"}, "/dev/full")).code, 5);
+  if (std::filesystem::exists("/dev/full")) {
+    EXPECT_EQ(finish(start({"info"}, "/dev/full")).code, 5);
+  }
 }
 
 TEST_F(ProgramTest, AFailureToWriteKeepsTheResultOnTheTerminal) {

@@ -10,10 +10,10 @@
 
 namespace headroom {
 
-constexpr std::int32_t kLanes = 128;  // paths a block; a block's state stays in L2
+constexpr std::int32_t kLanes = 256;  // paths a block; a block's state stays in L2
 
 // Blocks whose bins are kept before they are counted: each row of the histogram is then visited once a batch.
-constexpr std::int32_t kBatch = 8;
+constexpr std::int32_t kBatch = 4;
 
 // Where a block works and writes. All arrays belong to the caller.
 struct BlockMemory {

@@ -35,7 +35,7 @@ std::string quantile_text(const Distribution& d, int percent) {
 }
 
 std::vector<std::string> fcf_row(std::string label, const std::optional<double>& plan, const Distribution& d) {
-  std::vector<std::string> row = {std::move(label), plan ? number(*plan, 0) : "-",
+  std::vector<std::string> row = {std::move(label), plan ? musd(*plan) : "-",
                                   supported(d.mean, d.mean_error, 1),
                                   number(d.mean_error, d.mean_error < 1 ? 2 : 0)};
   for (const int percent : {5, 25, 50, 75, 95}) row.push_back(quantile_text(d, percent));
@@ -150,11 +150,11 @@ std::string guidance_table(const Company& company, const std::vector<GuidanceChe
   Table table;
   table.row({"", "guidance", "plan", "10%", "50%", "90%"});
   table.rule();
-  const auto figure = [](const std::optional<double>& value) { return value ? number(*value, 0) : "-"; };
+  const auto figure = [](const std::optional<double>& value) { return value ? musd(*value) : "-"; };
   for (const GuidanceCheck& check : guidance) {
     const Guidance& said = company.guidance[check.guidance];
-    table.row({fmt::format("{} {}", said.year, key_of(said.measure)),
-               number(said.low_musd, 0) + " to " + number(said.high_musd, 0), number(check.plan_musd, 0),
+    table.row({guidance_label(company, said),
+               fmt::format("{} to {}", musd(said.low_musd), musd(said.high_musd)), musd(check.plan_musd),
                figure(check.p10), figure(check.p50), figure(check.p90)});
   }
   return "\nWhat the company said, USD million (years include reported months)\n" + table.text();

@@ -30,6 +30,7 @@ std::string number(double value, int decimals) {
 }
 
 std::string supported(double value, double standard_error, int most) {
+  if (standard_error == 0 && value == std::round(value)) return number(value, 0);
   return number(value, supported_digits(value, standard_error, most));
 }
 
@@ -53,9 +54,15 @@ std::string percent(const Probability& p) {
 
 std::string percent_interval(const Probability& p) {
   if (p.of == 0) return "";
-  const int digits = percent_digits(p) + (p.count == 0 ? 1 : 0);
-  return fmt::format("{}-{}", number(100 * p.low, p.count == 0 ? 0 : digits), number(100 * p.high, digits));
+  const int digits = percent_digits(p) + 1;
+  const auto bound = [&](double share) {
+    const bool exact = share == 0 || share == 1;
+    return number(100 * share, exact ? 0 : digits);
+  };
+  return fmt::format("{}-{}", bound(p.low), bound(p.high));
 }
+
+std::string musd(double value) { return number(value, std::fabs(value) < 100 ? 1 : 0); }
 
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
@@ -198,6 +205,20 @@ std::string_view unit_of(Metric metric) { return metric == Metric::liquidity ? "
 std::string_view key_of(GuidanceMeasure measure) {
   constexpr std::array<std::string_view, 5> kNames = {"revenue", "ebitda", "capex", "exit_arr", "backlog"};
   return kNames.at(static_cast<std::size_t>(measure));
+}
+
+std::string guidance_label(const Company& company, const Guidance& guidance) {
+  const bool past = guidance.year < static_cast<int>(company.as_of.year()) ||
+                    (guidance.year == static_cast<int>(company.as_of.year()) &&
+                     static_cast<unsigned>(company.as_of.month()) == 12);
+  switch (guidance.measure) {
+    case GuidanceMeasure::exit_arr:
+      return fmt::format("exit run-rate {}", past ? month_label(company, 0) : fmt::format("{}", guidance.year));
+    case GuidanceMeasure::backlog:
+      return fmt::format("backlog {}", past ? month_label(company, 0) : fmt::format("end {}", guidance.year));
+    default:
+      return fmt::format("{} {}", key_of(guidance.measure), guidance.year);
+  }
 }
 
 std::vector<std::string> violation_names(std::int32_t kinds) {

@@ -21,7 +21,10 @@ std::string number(double value, int decimals);
 std::string supported(double value, double standard_error, int most);
 std::string supported(const Estimate& estimate, int most);
 
-// In percent without the sign: value, and interval "low-high", with the same digits.
+// A figure without Monte Carlo error: one decimal under 100 musd.
+std::string musd(double value);
+
+// In percent without the sign: value, and its 95% interval "low-high" with one digit more.
 std::string percent(const Probability& probability);
 std::string percent_interval(const Probability& probability);
 
@@ -57,6 +60,7 @@ std::string_view label_of(PathColumn column);  // mean tightness (log)
 std::string_view key_of(Metric metric);        // dscr
 std::string_view unit_of(Metric metric);       // musd for liquidity, otherwise ratio
 std::string_view key_of(GuidanceMeasure measure);
+std::string guidance_label(const Company& company, const Guidance& guidance);  // revenue 2026
 std::vector<std::string> violation_names(std::int32_t kinds);
 
 }  // namespace headroom::report

@@ -96,9 +96,8 @@ std::string guidance_table(const Company& company, const std::vector<GuidanceChe
   text.rule();
   for (const GuidanceCheck& check : guidance) {
     const Guidance& said = company.guidance[check.guidance];
-    text.row({fmt::format("{} {}", said.year, key_of(said.measure)), number(check.plan_musd, 0),
-              number(said.low_musd, 0), number(said.high_musd, 0), std::string(word(check.mark)),
-              shortened(said.source, 50)});
+    text.row({guidance_label(company, said), musd(check.plan_musd), musd(said.low_musd), musd(said.high_musd),
+              std::string(word(check.mark)), shortened(said.source, 50)});
   }
   return "\nPlan against what the company said (years include reported months)\n" + text.text();
 }

@@ -207,26 +207,32 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   // No contract ends before its date, or before its term has run from its planned start.
   const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
   const bool may_step_down = s.on(kStepDown) && contract.step_down_hazard_month > 0.0F;
-  if (!may_expire && !may_step_down) {
+  // Both are rare and dear, so a month that can have neither does not carry them.
+  const auto month_of = [&](auto after) HEADROOM_LANE {
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractStep step = report(service(p));
+      const ContractStep step = report(after(p, service(p)));
       p.store(l.contract, step.state, c);
       p.store(l.contract_flows, step.flows, contract.entity);
     });
-    return;
-  }
+  };
   const Real trigger = exp(contract.step_down_trigger_log);
   const Mask steps_down(may_step_down), renewal(s.on(kRenewal));
-  lanes.each([&](auto p) HEADROOM_LANE {
-    const ContractConstants path = p.load(l.contract_constants, c);
-    const MarketState market = p.load(l.market);
-    const Real price = p.load(l.gpu, gpu).price;
-    ContractStep step = service(p);
-    step.state = step_down(contract, path.step_down_threshold, step.state, market, price, trigger, steps_down);
-    step = report(expire(contract, terms, path, step.state, step.flows, market, price, renewal));
-    p.store(l.contract, step.state, c);
-    p.store(l.contract_flows, step.flows, contract.entity);
-  });
+  const auto lower = [&](auto p, ContractStep step) HEADROOM_LANE {
+    step.state = step_down(contract, p.load(l.contract_constants, c).step_down_threshold, step.state,
+                           p.load(l.market), p.load(l.gpu, gpu).price, trigger, steps_down);
+    return step;
+  };
+  if (may_expire) {
+    month_of([&](auto p, ContractStep step) HEADROOM_LANE {
+      step = lower(p, step);
+      return expire(contract, terms, p.load(l.contract_constants, c), step.state, step.flows, p.load(l.market),
+                    p.load(l.gpu, gpu).price, renewal);
+    });
+  } else if (may_step_down) {
+    month_of(lower);
+  } else {
+    month_of([](auto, ContractStep step) HEADROOM_LANE { return step; });
+  }
 }
 
 // One tranche in one month.

@@ -1,0 +1,384 @@
+// Switches: with all off every path is the plan, to the bit; each mechanism is alive when it alone is on, moves
+// the drivers that are its own and no other, and draws nothing when it is off.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "small_company.hpp"
+
+namespace headroom {
+namespace {
+
+using Columns = std::vector<std::vector<std::int32_t>>;
+
+Columns run_with(const ScenarioData& data, std::uint32_t switches, std::uint64_t paths = 256) {
+  Scenario s = data.view();
+  s.switches = switches;
+  return read_columns(run_paths(s, {20260331, 0, paths}));
+}
+
+std::vector<std::string> differing(const ColumnLayout& l, const Columns& a, const Columns& b) {
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < a.size(); ++c) {
+    if (a[c] != b[c]) names.push_back(column_name(l, static_cast<std::int32_t>(c)));
+  }
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& each : names) text += (text.empty() ? "" : ", ") + each;
+  return text.empty() ? "none" : text;
+}
+
+// ---- All off. ----
+
+constexpr Measure kOfYear[] = {kRevenue, kEbitda, kCashInterest, kCfo, kCapex, kFcf, kLeveredFcf, kNetIncome};
+static_assert(std::size(kOfYear) == kYearColumnCount);
+
+TEST(Switches, WithAllOffEveryPathIsThePlan) {
+  constexpr std::uint64_t kPaths = 1'000;
+  for (const char* file : config_files) {
+    ScenarioData data = load_company({.file = configs_dir + file}).data;
+    // The plan as it was made: before there was one to follow.
+    Scenario unplanned = data.view();
+    unplanned.switches = 0;
+    const std::vector<std::int32_t> plan = trace_path(unplanned, 0, 0);
+    make_plan(data);
+    Scenario s = data.view();
+    s.switches = 0;
+    Columns first;
+    for (const std::uint64_t seed : {0ULL, 20260331ULL, 0xfedcba9876543210ULL}) {
+      SCOPED_TRACE(std::string(file) + ", seed " + std::to_string(seed));
+      const Outcomes outcomes = run_paths(s, {seed, seed % 1'000, kPaths});
+      const ColumnLayout& l = outcomes.layout;
+      const Columns columns = read_columns(outcomes);
+      if (first.empty()) first = columns;
+      for (std::int32_t c = 0; c < l.count(); ++c) {
+        if (c == kSystemicDelay) continue;  // below
+        const auto& values = columns[static_cast<std::size_t>(c)];
+        EXPECT_EQ(static_cast<std::uint64_t>(std::count(values.begin(), values.end(), values[0])), kPaths)
+            << column_name(l, c) << " is not the same on all paths";
+        EXPECT_EQ(values[0], first[static_cast<std::size_t>(c)][0])
+            << column_name(l, c) << " depends on the seed";
+      }
+      for (std::size_t k = 0; k < plan.size(); ++k) {
+        const auto row = k / static_cast<std::size_t>(s.months);
+        const bool tested = row < kMeasureCount || plan[k] != kFixedMax;
+        EXPECT_EQ(outcomes.sum[k], tested ? static_cast<std::int64_t>(kPaths) * plan[k] : 0)
+            << "series " << row << ", month " << k % static_cast<std::size_t>(s.months) + 1;
+      }
+      for (std::int32_t c = 0; c < kYearColumnCount; ++c) {
+        std::int64_t all_years = 0, all_months = 0;
+        for (std::int32_t y = 0; y < l.years; ++y) {
+          all_years += columns[static_cast<std::size_t>(l.year(static_cast<YearColumn>(c), y))][0];
+        }
+        for (std::int32_t t = 0; t < s.months; ++t) {
+          all_months += plan[static_cast<std::size_t>(kOfYear[c] * s.months + t)];
+        }
+        EXPECT_EQ(all_years, all_months) << "year column " << c;
+      }
+      for (std::int32_t i = 0; i < l.customers; ++i) {
+        EXPECT_EQ(columns[static_cast<std::size_t>(l.default_month(i))][0], kNever) << "customer " << i;
+      }
+    }
+  }
+}
+
+// Every normal at 0, and the systemic delay is one.
+TEST(Switches, WithAllOffTheSystemicDelayIsZero) {
+  for (const char* file : config_files) {
+    ScenarioData data = load_company({.file = configs_dir + file}).data;
+    make_plan(data);
+    EXPECT_EQ(run_with(data, 0, 100)[kSystemicDelay], std::vector<std::int32_t>(100, 0)) << file;
+  }
+}
+
+TEST(Switches, EachHasItsKeyInTheConfig) {
+  const std::string file = configs_dir + "demo.toml";
+  for (const SwitchName& each : all_switches) {
+    const Company company =
+        load_company({.file = file, .sets = {std::string("switches.") + each.name + "=false"}});
+    EXPECT_EQ(company.data.parameters.switches, kAllSwitches & ~static_cast<std::uint32_t>(each.bit))
+        << each.name;
+  }
+}
+
+// ---- One by one. ----
+
+// Has every mechanism. The plan is late by four months, past grace and long-stop; the odds of renewal and
+// options do not depend on the market, so that 1/2 always renews and exercises.
+ScenarioData company_of_all_mechanisms() {
+  constexpr std::int32_t kMonths = 36;
+  ScenarioData data = still_company(kMonths);
+  Scenario& p = data.parameters;
+  DemandParams& d = p.demand;
+  d.sigma_training_month = d.sigma_inference_month = 0.07F;
+  d.uncertainty_training = d.uncertainty_inference = 0.25F;
+  d.shift_month = {0.008F, 0.0F, -0.02F};
+  d.jump_probability_month = 0.03F, d.jump_mean_log = -0.1F, d.jump_sd_log = 0.15F;
+  d.supply_response = 1.0F, d.supply_lag_month = static_cast<Real>(1.0 / 18.0);
+  const Real rows[kRegimeCount][2] = {{0.92F, 0.98F}, {0.03F, 0.97F}, {0.01F, 0.06F}};
+  std::copy(&rows[0][0], &rows[0][0] + 6, &d.stay_or_worse[0][0]);
+  p.price = {.cycle_start = 0.0F,
+             .tightness_pull = 0.9F,
+             .cycle_decay = 0.92F,
+             .cycle_mean_add = {0.3F, 0.0F, -0.4F},
+             .cycle_sd_month = {0.09F, 0.07F, 0.11F},
+             .ageing_uncertainty = 0.4F};
+  p.rates.short_rate.sd_month = 0.0023F;
+  p.rates.spread.sd_month = 0.07F, p.rates.spread_glut_pull = 1.5F;
+  p.rates.power.sd_month = 0.08F;
+  p.rates.window_open = {0.7F, 0.6F, 0.3F};
+  OnDemandParams& o = p.on_demand;
+  o.churn.sd_month = 0.1F;
+  o.start_utilisation = 0.7F, o.attrition_month = 0.1F, o.bookings_max = 0.14F, o.bookings_beta_q = 4.0F;
+  for (std::size_t i = 0; i < kMonths; ++i) {
+    data.month[i].growth_training = data.month[i].growth_inference = data.month[i].supply_growth = 0.04F;
+    data.month[i].rate_base = 0.035F;
+    data.ageing[i] = 0.01F * static_cast<Real>(i + 1);
+  }
+  const auto delay = [](double p50, const char* stream) {
+    return derive::delay_params({.on_time_share = 0.0,
+                                 .p50_months = p50,
+                                 .p90_months = 2.5 * p50,
+                                 .earliest_months = 0.0,
+                                 .systemic_share = 0.3},
+                                derive::stream_id(stream));
+  };
+  data.launch = {{.planned_month = 6.0F, .ramp_months = 6.0F, .delay = delay(2.0, "gpu/next/launch")}};
+  data.launch_effect = {0.15F};
+
+  Entity& e = data.entity[0];
+  e.cash = 6'000, e.min_cash = 500;
+  e.sga_fixed_month = 20.0F;
+  e.revolver = 2;
+  e.refinance_leverage_limit = 100.0F;
+  Site old = running_site(400);
+  old.power_floating_month = old.power_fixed_month = 30.0F;
+  Site late = new_site(400, 5);
+  late.stage_delay[kGpus] = delay(4.0, "site/new/gpus");
+  late.ramp_months = 2.0F;
+  late.order_month = 1.0F, late.cancel_month = 2.0F, late.cancel_probability = 0.3F, late.sunk_share = 0.1F;
+  late.capex = 12'000, late.order_share = 0.2F, late.delivery_share = 0.6F, late.tranche = 1;
+  late.overrun_sigma = 0.15F, late.overrun_systemic = late.overrun_own = 0.7F;
+  late.tail_probability = 0.1F, late.tail_add = 0.5F;
+  data.site = {old, late};
+  data.customer = {customer_of("acme"), customer_of("beta")};
+  for (Customer& each : data.customer) {
+    each.default_intensity_month = 0.01F, each.tightness_beta = 2.0F, each.recovery_share = 0.3F;
+  }
+  Contract dear = running_contract(0, 150, 3.5, 14, "dear");
+  dear.step_down_hazard_month = 0.08F, dear.step_down_trigger_log = 0.3F, dear.step_down_pass = 0.5F;
+  dear.renewal_alpha = 0.4F, dear.renewal_term_months = 12.0F, dear.renewal_discount = 0.3F;
+  Contract option = new_contract(0, 100, 2.2, 8, 24, "option");
+  option.option = 1, option.option_month = 6.0F, option.option_alpha = 0.4F;
+  Contract due = new_contract(1, 300, 2.4, 5, 24, "due");
+  due.customer = 1;
+  due.grace_months = 1.0F, due.damages_share = 0.1F, due.damages_cap = 400.0F;
+  due.long_stop_months = 3.0F, due.termination_probability = 0.5F;
+  due.prepayment = 600, due.prepayment_month = 2, due.credit_window_months = 24.0F;
+  data.contract = {dear, option, due};
+  Tranche notes = tranche_of(TrancheKind::notes, 3'000);
+  notes.fixed_rate = 0.08F, notes.maturity = 10;
+  notes.refinanceable = 1, notes.refinance_months = 60, notes.refinance_spread = 0.05F;
+  Tranche ddtl = tranche_of(TrancheKind::ddtl, 0);
+  ddtl.commitment = 9'000, ddtl.needs_window = 1, ddtl.advance_rate = 0.7F, ddtl.spread = 0.04F;
+  ddtl.draw_start_month = 0.0F, ddtl.draw_end_month = 30.0F;
+  Tranche revolver = tranche_of(TrancheKind::revolver, 0);
+  revolver.commitment = 2'000, revolver.spread = 0.03F;
+  data.tranche = {notes, ddtl, revolver};
+  data.covenant = {{.entity = 0,
+                    .tranche = -1,
+                    .metric = Metric::liquidity,
+                    .window = Window::trailing_3,
+                    .maximum = 0,
+                    .first_test = 0}};
+  data.covenant_test.assign(kMonths, {1, 1'000.0F});
+  make_plan(data);
+  return data;
+}
+
+// A driver that the path reports, by the name of its column; sites and customers stand for all of theirs.
+constexpr PathColumn kDrivers[] = {kMeanTightness,        kMeanPrice,           kMeanShortRate,
+                                   kMeanSpreadMultiplier, kMeanPowerMultiplier, kMeanChurn,
+                                   kGlutMonths,           kMaxMonthsLate,       kAgeingMultiplier};
+
+struct Mechanism {
+  Switch bit;
+  std::vector<PathColumn> moves;  // drivers, when it alone is on; no other may move
+  std::vector<PathColumn> gone;   // drivers that are the plan's when it alone is off
+  // Changes what the mechanism alone uses and the plan does not.
+  std::function<void(ScenarioData&)> disturb;
+};
+
+const std::vector<Mechanism>& mechanisms() {
+  using Data = ScenarioData;
+  static const std::vector<Mechanism> all = {
+      {kDemand,
+       {kMeanTightness, kMeanPrice, kMeanSpreadMultiplier},
+       {},
+       [](Data& d) { d.parameters.demand.sigma_training_month *= 1.5F; }},
+      {kRegimes,
+       {kMeanTightness, kMeanPrice, kMeanSpreadMultiplier, kGlutMonths},
+       {kGlutMonths},
+       [](Data& d) { d.parameters.demand.stay_or_worse[kBalanced][0] = 0.1F; }},
+      {kJumps,
+       {kMeanTightness, kMeanPrice, kMeanSpreadMultiplier},
+       {},
+       [](Data& d) { d.parameters.demand.jump_probability_month = 0.2F; }},
+      // Without draws of its own: with all else on plan it follows the plan.
+      {kSupply, {}, {}, [](Data& d) { d.parameters.demand.supply_response = 0.2F; }},
+      {kAgeing,
+       {kMeanPrice, kAgeingMultiplier},
+       {kAgeingMultiplier},
+       [](Data& d) { d.parameters.price.ageing_uncertainty = 0.6F; }},
+      {kLaunches, {kMeanPrice}, {}, [](Data& d) { d.launch[0].delay.own *= 1.5F; }},
+      {kPriceCycle,
+       {kMeanPrice},
+       {},
+       [](Data& d) {
+         d.parameters.price.cycle_sd_month = {0.2F, 0.2F, 0.2F};
+       }},
+      {kDelivery,
+       {kMaxMonthsLate},
+       {kMaxMonthsLate},
+       [](Data& d) { d.site[1].stage_delay[kGpus].own *= 1.5F; }},
+      {kOverrun, {}, {}, [](Data& d) { d.site[1].overrun_sigma = 0.3F; }},
+      {kCancellation, {}, {}, [](Data& d) { d.site[1].cancel_probability = 0.8F; }},
+      {kRates,
+       {kMeanShortRate},
+       {kMeanShortRate},
+       [](Data& d) { d.parameters.rates.short_rate.sd_month = 0.004F; }},
+      {kSpread, {kMeanSpreadMultiplier}, {}, [](Data& d) { d.parameters.rates.spread.sd_month = 0.2F; }},
+      {kPower,
+       {kMeanPowerMultiplier},
+       {kMeanPowerMultiplier},
+       [](Data& d) { d.parameters.rates.power.sd_month = 0.2F; }},
+      {kFundingWindow,
+       {},
+       {},
+       [](Data& d) {
+         d.parameters.rates.window_open = {0.2F, 0.2F, 0.2F};
+       }},
+      {kChurn, {kMeanChurn}, {kMeanChurn}, [](Data& d) { d.parameters.on_demand.churn.sd_month = 0.2F; }},
+      {kDefault, {}, {}, [](Data& d) { d.customer[0].default_intensity_month = 0.05F; }},
+      {kDamages, {}, {}, [](Data& d) { d.contract[2].damages_share = 0.2F; }},
+      {kTermination, {}, {}, [](Data& d) { d.contract[2].termination_probability = 0.9F; }},
+      {kStepDown, {}, {}, [](Data& d) { d.contract[0].step_down_hazard_month = 0.3F; }},
+      {kRenewal, {}, {}, [](Data& d) { d.contract[0].renewal_alpha = 1.4F; }},
+      {kOptions, {}, {}, [](Data& d) { d.contract[1].option_alpha = 1.4F; }},
+      {kAttrition, {}, {}, [](Data& d) { d.parameters.on_demand.attrition_month = 0.2F; }},
+  };
+  return all;
+}
+
+std::string name_of(Switch bit) {
+  const auto at = std::find_if(all_switches.begin(), all_switches.end(),
+                               [&](const SwitchName& each) { return each.bit == bit; });
+  return at == all_switches.end() ? "?" : at->name;
+}
+
+bool draws_nothing(Switch bit) { return bit == kSupply || bit == kAttrition; }
+
+TEST(Switches, TheTableIsWhole) {
+  std::uint32_t in_table = 0, named = 0;
+  for (const Mechanism& each : mechanisms()) in_table |= each.bit;
+  for (const SwitchName& each : all_switches) named |= each.bit;
+  EXPECT_EQ(in_table, kAllSwitches);
+  EXPECT_EQ(named, kAllSwitches);
+  EXPECT_EQ(mechanisms().size(), all_switches.size());
+}
+
+TEST(Switches, AloneEachMovesWhatIsItsOwn) {
+  const ScenarioData data = company_of_all_mechanisms();
+  const ColumnLayout l = column_layout(data.view());
+  const Columns plan = run_with(data, 0);
+  for (const Mechanism& each : mechanisms()) {
+    const Columns alone = run_with(data, each.bit);
+    const std::vector<std::string> changed = differing(l, alone, plan);
+    SCOPED_TRACE(name_of(each.bit) + " alone on; moved: " + joined(changed));
+    EXPECT_EQ(changed.empty(), draws_nothing(each.bit));
+    for (const PathColumn driver : kDrivers) {
+      const bool its_own = std::find(each.moves.begin(), each.moves.end(), driver) != each.moves.end();
+      EXPECT_EQ(alone[driver] != plan[driver], its_own) << column_name(l, driver);
+    }
+    const auto column = [](std::int32_t c) { return static_cast<std::size_t>(c); };
+    const bool late = alone[column(l.months_late(1))] != plan[column(l.months_late(1))];
+    EXPECT_EQ(late, each.bit == kDelivery || each.bit == kCancellation);
+    for (std::int32_t c = 0; c < l.customers; ++c) {
+      const bool defaults = alone[column(l.default_month(c))] != plan[column(l.default_month(c))];
+      EXPECT_EQ(defaults, each.bit == kDefault) << "customer " << c;
+    }
+    if (draws_nothing(each.bit)) continue;
+    const bool money = alone[kTotalFcf] != plan[kTotalFcf];
+    // Churn only multiplies hazards and attrition, which are on plan.
+    EXPECT_EQ(money, each.bit != kChurn);
+  }
+}
+
+TEST(Switches, SupplyAndAttritionAnswerToDemand) {
+  const ScenarioData data = company_of_all_mechanisms();
+  const Columns demand = run_with(data, kDemand);
+  const Columns supply = run_with(data, kDemand | kSupply);
+  EXPECT_NE(supply[kMeanTightness], demand[kMeanTightness]);
+  const Columns attrition = run_with(data, kDemand | kAttrition);
+  EXPECT_EQ(attrition[kMeanTightness], demand[kMeanTightness]);
+  EXPECT_NE(attrition[kTotalFcf], demand[kTotalFcf]);
+}
+
+TEST(Switches, ChurnMovesTheHazardsThatAreOn) {
+  const ScenarioData data = company_of_all_mechanisms();
+  for (const Switch hazard : {kDefault, kStepDown, kAttrition}) {
+    EXPECT_NE(run_with(data, hazard | kChurn)[kTotalFcf], run_with(data, hazard)[kTotalFcf]) << name_of(hazard);
+  }
+}
+
+TEST(Switches, OffItsDrawsAreGoneAndOnTheyMatter) {
+  const ScenarioData data = company_of_all_mechanisms();
+  const ColumnLayout l = column_layout(data.view());
+  const Columns plan = run_with(data, 0);
+  const Columns all_on = run_with(data, kAllSwitches);
+  for (const Mechanism& each : mechanisms()) {
+    SCOPED_TRACE(name_of(each.bit) + " alone off");
+    const std::uint32_t without = kAllSwitches & ~static_cast<std::uint32_t>(each.bit);
+    ScenarioData disturbed = data;
+    each.disturb(disturbed);
+    const Columns off = run_with(data, without);
+    const std::vector<std::string> moved = differing(l, run_with(disturbed, without), off);
+    EXPECT_TRUE(moved.empty()) << "what it alone uses still moved: " << joined(moved);
+    EXPECT_NE(run_with(disturbed, kAllSwitches), all_on) << "what it uses moved nothing while it was on";
+    EXPECT_NE(off[kTotalFcf], all_on[kTotalFcf]);
+    for (const PathColumn driver : each.gone) EXPECT_EQ(off[driver], plan[driver]) << column_name(l, driver);
+  }
+}
+
+TEST(Switches, OffNoDefaultNoRefusalNoDelay) {
+  const ScenarioData data = company_of_all_mechanisms();
+  const ColumnLayout l = column_layout(data.view());
+  const auto column = [&](std::uint32_t switches, std::int32_t c) {
+    return run_with(data, switches)[static_cast<std::size_t>(c)];
+  };
+  const auto has = [](const std::vector<std::int32_t>& values, std::int32_t x) {
+    return std::find(values.begin(), values.end(), x) != values.end();
+  };
+  const std::int32_t planned = column(0, l.months_late(1))[0];
+  EXPECT_EQ(planned, 40'000);
+  EXPECT_TRUE(has(column(kAllSwitches, l.months_late(1)), kNever));
+  EXPECT_FALSE(has(column(kAllSwitches & ~kCancellation, l.months_late(1)), kNever));
+  for (const std::int32_t months : column(kAllSwitches & ~kDelivery, l.months_late(1))) {
+    EXPECT_TRUE(months == planned || months == kNever) << months;
+  }
+  for (std::int32_t c = 0; c < l.customers; ++c) {
+    const std::vector<std::int32_t> never(256, kNever);
+    EXPECT_EQ(column(kAllSwitches & ~kDefault, l.default_month(c)), never) << "customer " << c;
+    EXPECT_NE(column(kAllSwitches, l.default_month(c)), never) << "customer " << c;
+  }
+}
+
+}  // namespace
+}  // namespace headroom

@@ -4,11 +4,9 @@
 #include <cuda_runtime.h>
 
 // The header's functions are for the device alone unless told otherwise; the model's are for both sides.
-#if !defined(QUALIFIERS)
 #define QUALIFIERS static __forceinline__ __host__ __device__
 #include <curand_philox4x32_x.h>
 #undef QUALIFIERS
-#endif
 
 #include <cstdint>
 

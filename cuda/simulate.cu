@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -235,8 +237,8 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   const Sizes sizes = size_run(free_bytes(), reals + integers, columns, paths, most_threads);
   DeviceBuffer<Real> real(reals * sizes.threads, "the paths' state");
   DeviceBuffer<std::int32_t> integer(integers * sizes.threads, "the paths' state");
-  real.fill(0);
-  integer.fill(0);
+  real.fill(0xff);  // NaN: a word that start() leaves out must not pass for a 0
+  integer.fill(0xff);
   std::unique_ptr<DeviceColumns> device_columns;
   std::unique_ptr<HostColumns> host_columns;
   DeviceBuffer<std::int32_t> chunk_columns;

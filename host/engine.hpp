@@ -46,8 +46,9 @@ class ColumnStore {
     std::uint64_t count, first;
   };
   virtual NotZero not_zero(std::int32_t column) = 0;
-  // Makes one more column, each path's least value over `count` columns from `first` on, and returns its number,
-  // by which the other operations know it; the next call replaces it. First breach of any covenant, for instance.
+  // Makes one more column, each path's least value over `count` columns from `first` on, and returns its
+  // number, by which the other operations know it; the next call replaces it. First breach of any covenant, for
+  // instance.
   virtual std::int32_t minimum_of(std::int32_t first, std::int32_t count) = 0;
   // Raw values of paths [first, first + out.size()).
   virtual void read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) = 0;

@@ -12,9 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <numbers>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -28,8 +26,7 @@ constexpr std::uint64_t kSeed = 20260331;
 
 // ---- Statistics. ----
 
-// A right model fails a single comparison by chance at this rate; the seed is fixed, so a passing suite stays
-// so.
+// A right model fails a single comparison by chance at this rate; the seeds are fixed.
 constexpr double kFalseAlarm = 1e-6;
 
 // Standard errors that a two-sided comparison allows: 4.89.

@@ -21,8 +21,7 @@ namespace {
 constexpr std::uint64_t kSeed = 20260331;
 constexpr std::uint64_t kPaths = 100000;
 
-// A right model fails a single comparison by chance at this rate; the seed is fixed, so a passing suite stays
-// so.
+// A right model fails a single comparison by chance at this rate; the seeds are fixed.
 constexpr double kFalseAlarm = 1e-6;
 
 // The demo's H100 site alone, without contracts and debt: the price that it reports is that of the H100.
@@ -102,7 +101,8 @@ void expect_inside_band(const H100Market& market, int t, double ratio, const std
       << start << ", month " << t << ", seed " << kSeed;
 }
 
-// H100 neocloud index, FACTS: 2.40-2.60 at the end of 2024, 2.00 on 9 December 2025, 2.73 on 31 May 2026.
+// H100 neocloud index, USD per GPU-hour: 2.40-2.60 at the end of 2024, 2.00 on 9 December 2025, 2.73 on 31 May
+// 2026.
 TEST(PriceHistory, TheFallOf2025LiesInsideTheBands) {
   expect_inside_band(H100Market(starting("balanced")), 12, 0.80, "balanced");
   expect_inside_band(H100Market(starting("balanced", {"market.supply.start_tightness=0.0"})), 12, 0.80,
@@ -115,9 +115,13 @@ TEST(PriceHistory, TheRiseOf2026LiesInsideTheBands) {
 }
 
 // ---- The tried set. ----
-// The figures that came with the parameters of market.toml, from shortage. Prices there had no floor, their
-// shocks were not correlated with those of demand, and the first launch was a year away: those are differences
-// of market.toml, and they move the bands by the `departure`.
+// The figures that came with the parameters of market.toml, from shortage, and by how much market.toml departs
+// from them. It has a floor, shocks of price correlated with those of demand, and a launch in seven months.
+
+const H100Market& five_years() {
+  static const H100Market market(starting("shortage"), 60);
+  return market;
+}
 
 struct Figure {
   int month;
@@ -139,13 +143,14 @@ void expect_quantile(const H100Market& market, const Figure& figure, double expe
 }
 
 TEST(TriedSet, MarketDepartsFromItsPricesByWhatIsStated) {
-  const H100Market market(starting("shortage"), 60);
+  const H100Market& market = five_years();
   for (const Figure& figure : kPrices) expect_quantile(market, figure, figure.tried + figure.departure, 0.005);
   // At five years the lower end stands on the floor, the cash cost: 0.49 over 2.63 USD.
   EXPECT_NEAR(market.price_ratio(60, 0.05), 0.49 / 2.63, 0.0064 / 2.63);
 }
 
-// What is left without them, under two units of the last digit: assumptions that the figures came without.
+// Without the floor and that correlation, and with the first launch a year away, the figures come out to two
+// units of their last digit; what else the tried set assumed is not known.
 TEST(TriedSet, DeparturesComeFromFloorCorrelationAndLaunches) {
   const H100Market market(
       starting("shortage",
@@ -158,7 +163,7 @@ TEST(TriedSet, DeparturesComeFromFloorCorrelationAndLaunches) {
 }
 
 TEST(TriedSet, TightnessStaysWithinItsRange) {
-  const H100Market market(starting("shortage"), 60);
+  const H100Market& market = five_years();
   double lowest = 0, highest = 0;
   for (int t = 1; t <= 60; ++t) {
     lowest = std::min(lowest, market.tightness(t, 0.05));

@@ -229,7 +229,7 @@ inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
       "ageing multiplier"};
   static_assert(std::size(path_columns) == kPathColumnCount);
   const auto numbered = [&](const char* name, std::int32_t first) {
-    return name + (" " + std::to_string(column - first));
+    return std::string(name) + ' ' + std::to_string(column - first);
   };
   if (column < kPathColumnCount) return path_columns[column];
   if (column < l.quarter_fcf(0)) return numbered("year column", l.year(kYearRevenue, 0));

@@ -31,7 +31,10 @@ std::vector<std::string> differing(const ColumnLayout& l, const Columns& a, cons
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& each : names) text += (text.empty() ? "" : ", ") + each;
+  for (const std::string& each : names) {
+    if (!text.empty()) text += ", ";
+    text += each;
+  }
   return text.empty() ? "none" : text;
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <new>
@@ -41,8 +42,8 @@ void print_help() {
 }
 
 int unknown_command(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Command& command : kCommands) names.emplace_back(command.name);
+  std::vector<std::string> names(kCommands.size());
+  std::transform(kCommands.begin(), kCommands.end(), names.begin(), [](const Command& c) { return c.name; });
   const auto nearest = config::nearest(name, names);
   throw UsageError(
       fmt::format("there is no command '{}'; {}", name,

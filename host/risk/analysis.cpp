@@ -273,6 +273,7 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
   const std::int32_t defaulted = layout.path(kLiquidityDefaultMonth);
   add(report.liquidity_default, [&] { return event_risk(columns, defaulted, months); });
   std::vector<std::int32_t> flags;
+  flags.reserve(at(layout.covenants) + 1);
   for (std::int32_t v = 0; v < layout.covenants; ++v) flags.push_back(layout.first_breach(v));
   flags.push_back(defaulted);
   report.joint.assign(flags.size(), std::vector<Probability>(flags.size()));
@@ -293,6 +294,7 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     report.any_breach.cumulative.assign(at(months), wilson(0, report.paths));
     report.any_breach.within.push_back({months, wilson(0, report.paths)});
   }
+  report.drivers.reserve(kPathColumnCount - kMeanTightness);
   for (std::int32_t d = kMeanTightness; d < kPathColumnCount; ++d) {
     report.drivers.push_back({static_cast<PathColumn>(d), {}, {}, {}});
   }

@@ -34,7 +34,8 @@ struct Wide {
 };
 struct Square {
   HEADROOM_HD Int128 operator()(std::int32_t value) const {
-    return static_cast<Int128>(static_cast<std::int64_t>(value) * value);
+    const Int128 wide = value;
+    return wide * wide;
   }
 };
 
@@ -66,8 +67,8 @@ struct ValueWhere {
 struct SquareWhere {
   ValueWhere value;
   HEADROOM_HD Int128 operator()(std::uint64_t path) const {
-    const std::int64_t v = value(path);
-    return static_cast<Int128>(v * v);
+    const Int128 wide = value(path);
+    return wide * wide;
   }
 };
 struct PathIfNotZero {

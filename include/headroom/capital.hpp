@@ -15,14 +15,15 @@ struct TrancheStep {
   DebtFlows flows;
 };
 
-// Coupon on the opening balance: the hedged share pays the swap rate, the rest max(r, floor); both the spread.
-// A fixed rate is a hedged share of 1. Draws fall on the month end, so the interest of a month is known without
-// a circle.
+// Fee on the undrawn and coupon on the opening balance: the hedged share pays the swap rate, the rest max(r,
+// floor); both the spread. A fixed rate is a hedged share of 1. Draws fall on the month end, so the interest of
+// a month is known without a circle.
 HEADROOM_HD DebtFlows pay_interest(const TrancheState& state, DebtFlows flows, const MarketState& m,
-                                   Real hedged_share, Real fixed_leg, Real floor) {
+                                   Real hedged_share, Real fixed_leg, Real floor, Real commitment_fee) {
   const Real hedged = select(state.refinanced != 0, 0.0F, hedged_share);
   const Real coupon = fma(hedged, fixed_leg, (1.0F - hedged) * max(m.short_rate, floor)) + state.spread;
   flows.interest += money(static_cast<Real>(state.balance) * coupon * (1.0F / 12.0F));
+  flows.fees += money(static_cast<Real>(state.undrawn) * commitment_fee * (1.0F / 12.0F));
   return flows;
 }
 
@@ -71,7 +72,6 @@ HEADROOM_HD TrancheStep repay_refinanced(TrancheState state, DebtFlows flows) {
 HEADROOM_HD TrancheStep draw_down(const Tranche& d, TrancheState state, DebtFlows flows, const MarketState& m,
                                   Money newly_eligible, Mask needs_window) {
   state.borrowing_base = max(state.borrowing_base + newly_eligible, 0);
-  flows.fees += money(static_cast<Real>(state.undrawn) * d.commitment_fee * (1.0F / 12.0F));
   const std::int32_t open = select(needs_window, m.window_open, 1);
   const Money draw = select(open != 0, min(state.borrowing_base, state.undrawn), 0);
   const Real spread = select(needs_window, d.spread * m.spread_multiplier, d.spread);

@@ -49,18 +49,21 @@ HEADROOM_HD ContractState exercise_option(const Contract& c, Real u, ContractSta
   return state;
 }
 
-// Past the long-stop, not fully delivered: the customer leaves with its probability, 0 but in the month of the
-// long-stop; or with the head of its order, where that one was terminated.
-HEADROOM_HD ContractState leave_late(Real probability, Real u, ContractState state, std::int32_t head_status) {
-  const bool leaves = (u < probability) | (head_status == kTerminated);
-  state.status = select(leaves & (state.status == kPending), std::int32_t{kTerminated}, state.status);
-  return state;
+// At the end of the month of the long-stop, not in full service: the customer leaves with its probability and
+// what is unearned is refunded.
+HEADROOM_HD ContractStep leave(Real probability, Real u, ContractState state, ContractFlows flows) {
+  const std::int32_t decided = select(u < probability, std::int32_t{kTerminated}, std::int32_t{kPending});
+  state.status = select(state.status == kPending, decided, state.status);
+  const Money refund = select(state.status == kTerminated, state.unearned, 0);
+  state.unearned -= refund;
+  flows.refunded += refund;
+  return {state, {}, flows};
 }
 
 // What of a contract's month is the same on every path.
 struct ContractTerms {
   Real t;
-  Real wanted;                    // GPUs: from the contract date on, 0 before
+  Real wanted, wanted_end;        // GPUs, in the month and at its end: from the contract date on, 0 before
   Real full_at;                   // GPUs at the month end that count as full delivery
   Real end_if_full;               // end of the term that then starts
   Real fee_per_gpu;               // ledger units a month per GPU and USD per GPU-hour
@@ -84,7 +87,8 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
   return {
       .t = t,
       .wanted = t > c.start_month ? c.gpus : 0.0F,
-      .full_at = t >= c.start_month ? 0.999F * c.gpus : kNeverReal,
+      .wanted_end = t >= c.start_month ? c.gpus : 0.0F,
+      .full_at = 0.999F * c.gpus,
       .end_if_full = (c.fixed_term != 0 ? c.start_month : t) + c.term_months,
       .fee_per_gpu = fee_per_gpu,
       .take_or_pay = c.take_or_pay * c.availability,
@@ -103,9 +107,10 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
 // the last month may be cut by the end date.
 HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, SiteMonth site, ContractFlows flows,
                                const MarketState& m) {
-  const Real due = select(state.status == kPending, x.wanted, select(state.status == kInForce, x.wanted, 0.0F));
-  const Real gpus = min(due, site.left);
-  state.served_end = min(due, site.left_end);
+  const Real part = clamp(state.end - (x.t - 1.0F), 0.0F, 1.0F);
+  const Real live = select(state.status == kPending, 1.0F, select(state.status == kInForce, 1.0F, 0.0F));
+  const Real gpus = min(live * x.wanted * part, site.left);
+  state.served_end = min(live * x.wanted_end, site.left_end);
   site.left -= gpus;
   site.left_end -= state.served_end;
   const std::int32_t if_pending =
@@ -115,8 +120,7 @@ HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, Site
   state.status = status;
 
   const Real volume = fma(x.usage_share, m.usage, x.take_or_pay);
-  const Real part = clamp(state.end - (x.t - 1.0F), 0.0F, 1.0F);
-  state.fee = money(gpus * state.price * x.fee_per_gpu * volume * part);
+  state.fee = money(gpus * state.price * x.fee_per_gpu * volume);
   state.last_fee = select(state.fee > 0, state.fee, state.last_fee);
   flows.revenue += state.fee;
   return {state, site, flows};
@@ -214,7 +218,13 @@ HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const
   state.price = select(outcome == kInForce, contract_reference(c, market_price), state.price);
   state.end += select(outcome == kInForce, c.renewal_term_months, 0.0F);
   state.renewals += select(outcome == kInForce, 1, 0);
-  state.status = select(outcome == kEnded, std::int32_t{kEnded}, state.status);
+  // A dated term that passes before full service is over too; what is unearned is refunded.
+  const std::int32_t undelivered = select(x.t >= state.end, std::int32_t{kReleased}, std::int32_t{kPending});
+  const std::int32_t otherwise = select(state.status == kPending, undelivered, state.status);
+  state.status = select(outcome == kEnded, std::int32_t{kEnded}, otherwise);
+  const Money refund = select(state.status == kReleased, state.unearned, 0);
+  state.unearned -= refund;
+  flows.refunded += refund;
   const Money left = select(outcome == kEnded, state.unearned, 0);
   state.unearned -= left;
   flows.forfeited += left;
@@ -223,8 +233,9 @@ HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const
 
 // Remaining contracted fees at contract prices.
 HEADROOM_HD Money contract_backlog(const Contract& c, const ContractState& state, Real t, Real ledger_usd) {
-  const Real in_force = select(state.status == kInForce, max(state.end - t, 0.0F), 0.0F);
-  const Real months = select(state.status == kPending, c.term_months, in_force);
+  const Real to_end = max(state.end - t, 0.0F);
+  const Real in_force = select(state.status == kInForce, to_end, 0.0F);
+  const Real months = select(state.status == kPending, min(c.term_months, to_end), in_force);
   return money(ledger_fee(c.gpus, state.price, ledger_usd) * months);
 }
 

@@ -71,7 +71,9 @@ struct SiteStep {
 // On its order date a discretionary site waits for no one: it is ordered, or never, by the liquidity of the
 // last month end.
 HEADROOM_HD SiteState order_site(SiteState state, Money liquidity, Money least_liquidity) {
-  state.status = select(liquidity < least_liquidity, std::int32_t{kNotOrdered}, std::int32_t{kOrdered});
+  const std::int32_t decided =
+      select(liquidity < least_liquidity, std::int32_t{kNotOrdered}, std::int32_t{kOrdered});
+  state.status = select(state.status == kWaiting, decided, state.status);
   return state;
 }
 

@@ -57,11 +57,12 @@ HEADROOM_HD Shocks correlated_shocks(const Scenario& s, const MarketSwitches& on
 // Lognormal multiplier with mean 1.
 HEADROOM_HD Real mean_one(Real sd, Real z) { return exp(fma(sd, z, -0.5F * sd * sd)); }
 
-HEADROOM_HD PathConstants start_constants(const Scenario& s, Mask demand, Mask ageing, const Philox4& words) {
+HEADROOM_HD PathConstants start_constants(const Scenario& s, Mask demand, Mask ageing, Mask systemic,
+                                          const Philox4& words) {
   return {.psi_training = select(demand, mean_one(s.demand.uncertainty_training, normal(words.w0)), 1.0F),
           .psi_inference = select(demand, mean_one(s.demand.uncertainty_inference, normal(words.w1)), 1.0F),
           .xi = select(ageing, exp(s.price.ageing_uncertainty * normal(words.w2)), 1.0F),  // median 1
-          .systemic = normal(words.w3)};
+          .systemic = select(systemic, normal(words.w3), 0.0F)};
 }
 
 HEADROOM_HD MarketState start_market(const Scenario& s) {

@@ -40,9 +40,10 @@ template <class Lanes>
 HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   const ColumnLayout columns = column_layout(s);
   const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), delivery(s.on(kDelivery)),
-      overrun(s.on(kOverrun)), defaults(s.on(kDefault)), options(s.on(kOptions));
+      overrun(s.on(kOverrun)), defaults(s.on(kDefault)), options(s.on(kOptions)),
+      any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.constants, start_constants(s, demand, ageing, p.words(0, s.path_stream)));
+    p.store(l.constants, start_constants(s, demand, ageing, any_systemic, p.words(0, s.path_stream)));
     p.store(l.market, start_market(s));
     PathTotals totals{};
     totals.min_liquidity = kFixedMax;
@@ -155,10 +156,18 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
 }
 
+// The probability with which a contract that is not in full service is ended at the end of this month.
+HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract, std::int32_t month) {
+  const Real t = static_cast<Real>(month);
+  const Real long_stop = contract.start_month + contract.long_stop_months;
+  const bool due = s.on(kTermination) && contract.running == 0 && long_stop > t - 1.0F && long_stop <= t;
+  return due ? contract.termination_probability : 0.0F;
+}
+
 // One contract in one month: the steps it can have, in order. Uniform conditions stand here, outside the lanes.
 template <class Lanes>
 HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
-                                  Lanes& lanes) {
+                                  Mask reported, Lanes& lanes) {
   const Contract contract = s.contract[c];
   const Customer customer = s.customer[contract.customer];
   const std::int32_t gpu = s.site[contract.site].gpu_type;
@@ -173,20 +182,6 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
               c);
     });
   }
-  if (contract.running == 0 && s.on(kTermination)) {
-    const Real probability =
-        within(contract.start_month + contract.long_stop_months) ? contract.termination_probability : 0.0F;
-    const std::int32_t head = contract.order_head >= 0 ? contract.order_head : c;
-    if (probability > 0.0F || head != c) {
-      lanes.each([&](auto p) HEADROOM_LANE {
-        const std::int32_t head_status = p.load(l.contract, head).status;
-        p.store(l.contract,
-                leave_late(probability, p.load(l.contract_constants, c).u_termination, p.load(l.contract, c),
-                           head_status),
-                c);
-      });
-    }
-  }
   const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages), s.ledger_usd);
   const auto service = [&](auto p) HEADROOM_LANE {
     const std::int32_t default_month = p.load(l.customer, contract.customer).default_month;
@@ -199,18 +194,15 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
     step.flows.recoveries += recovery(step.state, month, default_month, terms.claim_per_fee);
     return step;
   };
-  const auto report = [&](ContractStep step) HEADROOM_LANE {
-    step.flows.backlog += contract_backlog(contract, step.state, t, s.ledger_usd);
-    step.flows.unearned += step.state.unearned;
-    return step;
-  };
   // No contract ends before its date, or before its term has run from its planned start.
   const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
   const bool may_step_down = s.on(kStepDown) && contract.step_down_hazard_month > 0.0F;
   // Both are rare and dear, so a month that can have neither does not carry them.
   const auto month_of = [&](auto after) HEADROOM_LANE {
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractStep step = report(after(p, service(p)));
+      ContractStep step = after(p, service(p));
+      step.flows.backlog += select(reported, contract_backlog(contract, step.state, t, s.ledger_usd), 0);
+      step.flows.unearned += select(reported, step.state.unearned, 0);
       p.store(l.contract, step.state, c);
       p.store(l.contract_flows, step.flows, contract.entity);
     });
@@ -235,6 +227,51 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   }
 }
 
+// Long-stop: first each contract's own, then those whose order ended with its head this month.
+template <class Lanes>
+HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std::int32_t month, Lanes& lanes) {
+  const auto end = [&](std::int32_t c, std::int32_t entity, auto probability, auto u) HEADROOM_LANE {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractStep step =
+          leave(probability(p), u(p), p.load(l.contract, c), p.load(l.contract_flows, entity));
+      p.store(l.contract, step.state, c);
+      p.store(l.contract_flows, step.flows, entity);
+    });
+  };
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    const Real probability = leaving_probability(s, s.contract[c], month);
+    if (probability <= 0.0F) continue;
+    end(
+        c, s.contract[c].entity, [&](auto) HEADROOM_LANE { return probability; },
+        [&](auto p) HEADROOM_LANE { return p.load(l.contract_constants, c).u_termination; });
+  }
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    const std::int32_t head = s.contract[c].order_head;
+    if (head < 0 || s.contract[c].running != 0 || leaving_probability(s, s.contract[head], month) <= 0.0F)
+      continue;
+    end(
+        c, s.contract[c].entity,
+        [&](auto p)
+            HEADROOM_LANE { return select(p.load(l.contract, head).status == kTerminated, 1.0F, 0.0F); },
+        [](auto) HEADROOM_LANE { return 0.5F; });
+  }
+}
+
+// Backlog and deferred revenue at the month end.
+template <class Lanes>
+HEADROOM_HD void report_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
+                                 Lanes& lanes) {
+  const Contract contract = s.contract[c];
+  const Real t = static_cast<Real>(month);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const ContractState state = p.load(l.contract, c);
+    ContractFlows flows = p.load(l.contract_flows, contract.entity);
+    flows.backlog += contract_backlog(contract, state, t, s.ledger_usd);
+    flows.unearned += state.unearned;
+    p.store(l.contract_flows, flows, contract.entity);
+  });
+}
+
 // One tranche in one month.
 template <class Lanes>
 HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
@@ -249,7 +286,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.debt_flows,
             pay_interest(p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity), p.load(l.market),
-                         hedged_share, fixed_leg, tranche.floor),
+                         hedged_share, fixed_leg, tranche.floor, tranche.commitment_fee),
             tranche.entity);
   });
   const auto step = [&](auto f) HEADROOM_LANE {
@@ -315,6 +352,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   const Real planned = metric == Metric::contract_realization && s.has_plan != 0
                            ? plan_contracted(s, entity, month, long_window != 0 ? 12 : 3)
                            : 0.0F;
+  const Mask all_debt(covenant.tranche < 0);
   const Mask own_plan(s.has_plan == 0);  // the plan realizes itself
   const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
   const Real scale = metric == Metric::liquidity ? 1.0F : kFixedOne;
@@ -327,7 +365,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     x.cash = static_cast<Real>(state.cash);
     x.liquidity = static_cast<Real>(state.liquidity);
     x.backlog = static_cast<Real>(p.load(l.contract_flows, entity).backlog);
-    x.tranche_balance = static_cast<Real>(p.load(l.tranche, tranche).balance);
+    x.tranche_balance = select(all_debt, x.debt, static_cast<Real>(p.load(l.tranche, tranche).balance));
     x.collateral = static_cast<Real>(p.load(l.tranche_month, tranche).collateral);
     x.plan_contracted = select(own_plan, static_cast<Real>(x.window.contracted), planned);
     const std::int32_t room = headroom_of(metric_value<metric>(x), threshold, sign, scale);
@@ -397,7 +435,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.store(l.debt_flows, DebtFlows{}, e);
     });
   }
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+  for (std::int32_t d = 0; d <= s.tranche.size; ++d) {
     lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
@@ -440,11 +478,15 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       });
     }
     if (site.tranche >= 0) {
+      // By tranche, and in the slot past the last for all of them.
       lanes.each([&](auto p) HEADROOM_LANE {
-        const TrancheMonth sums = p.load(l.tranche_month, site.tranche);
         const SiteMonth m = p.load(l.site_month, i);
-        p.store(l.tranche_month, TrancheMonth{sums.eligible_capex + m.capex, sums.collateral + m.collateral},
+        const TrancheMonth own = p.load(l.tranche_month, site.tranche);
+        const TrancheMonth all = p.load(l.tranche_month, s.tranche.size);
+        p.store(l.tranche_month, TrancheMonth{own.eligible_capex + m.capex, own.collateral + m.collateral},
                 site.tranche);
+        p.store(l.tranche_month, TrancheMonth{all.eligible_capex + m.capex, all.collateral + m.collateral},
+                s.tranche.size);
       });
     }
   }
@@ -456,7 +498,17 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.store(l.customer, advance_customer(customer, p.load(l.customer, c), month, p.load(l.market)), c);
     });
   }
-  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, lanes);
+  bool any_leaves = false;
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    any_leaves = any_leaves || leaving_probability(s, s.contract[c], month) > 0.0F;
+  }
+  // Backlog and deferred revenue are taken with the service, or after the departures of a month that can have
+  // some.
+  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, Mask(!any_leaves), lanes);
+  if (any_leaves) {
+    end_late_contracts(s, l, month, lanes);
+    for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
+  }
   const PoolTerms terms = pool_terms(s.on_demand, t);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];

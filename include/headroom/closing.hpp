@@ -180,7 +180,7 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Ent
   report(kDebt, state.debt);
   report(kCash, state.cash);
   report(kLiquidity, state.liquidity);
-  report(kArr, 12 * (income.revenue - contract.forfeited));
+  report(kArr, 12 * max(min(income.revenue - contract.forfeited, kFixedMax / 12), -kFixedMax / 12));
   report(kBacklog, contract.backlog);
   report(kDeferredRevenue, state.deferred);
   report(kUtilisation, fixed(select(pool.online > 0.0F, pool.sold / max(pool.online, 1e-6F), 0.0F)));

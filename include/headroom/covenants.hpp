@@ -19,8 +19,8 @@ struct MetricInputs {
   WindowRow window;  // sums of the covenant's window
   Real to_annual;    // factor that makes the window a year
   Real debt, cash, liquidity, backlog;
-  Real tranche_balance, collateral;
-  Real plan_contracted;  // the plan's contracted revenue over the window
+  Real tranche_balance, collateral;  // of the tranche it names, else of all debt
+  Real plan_contracted;              // the plan's contracted revenue over the window
 };
 
 template <Metric metric>
@@ -44,7 +44,7 @@ HEADROOM_HD Real metric_value(const MetricInputs& x) {
     return select(x.tranche_balance > 0.0F, ratio(x.tranche_balance, x.collateral, kRatioCap), 0.0F);
   } else {
     static_assert(metric == Metric::backlog_coverage);
-    return ratio(x.backlog, x.debt, kRatioCap);
+    return ratio(x.backlog, x.tranche_balance, kRatioCap);
   }
 }
 

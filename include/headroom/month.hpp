@@ -48,7 +48,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     PathTotals totals{};
     totals.min_liquidity = kFixedMax;
     totals.liquidity_default_month = kNever;
-    totals.worst_delay = -kNeverReal;
+    totals.worst_delay = 0.0F;
     p.store(l.totals, totals);
   });
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
@@ -108,7 +108,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       const Real late = path.ready - site.planned_ready_month;
       totals.worst_delay = max(totals.worst_delay, late);
       p.store(l.totals, totals);
-      p.keep(columns.months_late(i), select(path.cancelled != 0, kNever, fixed(late)));
+      p.keep(columns.months_late(i), select(path.cancelled != 0, kNever, min(fixed(late), kNever - 1)));
     });
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {

@@ -154,7 +154,7 @@ struct DebtFlows {
 struct EntityState {
   Money cash, restricted, receivables, payables_opex, payables_capex, ppe, opening_ppe, deferred, debt, gap,
       equity, tax_losses;
-  Real shares, share_price, leverage;  // million; USD; debt / EBITDA of the last 12 months
+  Real shares, share_price, leverage;  // million; USD; debt / EBITDA (last quarter x 4)
   Money liquidity, issued_in_quarter;
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(cash), f(restricted), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(opening_ppe),

@@ -1565,7 +1565,7 @@ TEST(HandCovenants, RealizationIsMeasuredAgainstThePlanAndReachesIntoHistory) {
 // Without a tranche's name loan to value is of the entity's debt, against all its GPUs that are financed.
 TEST(HandCovenants, LoanToValueWithoutATrancheIsOfAllDebt) {
   ScenarioData data = rich_company(4);
-  Site s = new_site(50, -1);
+  Site s = new_site(50, 0);
   s.capex = s.capex_paid = 3'000;
   s.gpu_value_share = 1.0F, s.life_months = 48.0F, s.tranche = 0;
   data.site = {s};
@@ -1579,7 +1579,7 @@ TEST(HandCovenants, LoanToValueWithoutATrancheIsOfAllDebt) {
   data.covenant_test.assign(4, {1, 0.5F});
   const std::vector<std::int32_t> trace = trace_with_plan(data);
   for (int t = 1; t <= 4; ++t) {
-    const double value = rounded(3'000 * (1 - (t + 1) / 48.0));
+    const double value = rounded(3'000 * (1 - t / 48.0));
     EXPECT_EQ(trace[static_cast<std::size_t>(kMeasureCount * 4 + t - 1)], rounded(1e4 * (0.5 - 2'000 / value)))
         << "month " << t << ": 2,000 on " << value;
   }

@@ -176,7 +176,8 @@ MarketState move_market(const Scenario& s, const PathConstants& path, const Word
 }
 
 PathConstants path_constants(const Scenario& s, const Words& words) {
-  return start_constants(s, Mask(s.on(kDemand)), Mask(s.on(kAgeing)), words(0, s.path_stream));
+  const Mask systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
+  return start_constants(s, Mask(s.on(kDemand)), Mask(s.on(kAgeing)), systemic, words(0, s.path_stream));
 }
 
 Outcomes run(const Scenario& s, std::uint64_t paths, std::span<const BinRange> bins) {

@@ -122,7 +122,7 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
            "add draw_end, or remove this");
     if (table.has("issue_date")) {
       t.issue_month = in.whole_month(table, "issue_date");
-    t.draw_start_month = 0.0F;
+      t.draw_start_month = 0.0F;
       if (in.past(table, "issue_date")) {
         table.reject("issue_date", "what was issued by as_of stands in 'balance_musd'", "remove it");
       }

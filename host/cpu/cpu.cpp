@@ -84,7 +84,7 @@ class Worker {
     const auto rows =
         static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
     histogram_ = aligned_zeros<std::uint32_t>(rows * kBins);
-    bin_ = aligned_zeros<std::uint16_t>(rows * kBatch * kLanes);
+    bin_ = aligned_zeros<std::uint16_t>(rows * kBatchLanes);
     sum_.assign(rows, 0);
     failing_.assign(
         static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months) + 1, 0);
@@ -106,12 +106,12 @@ class Worker {
     memory_.bin = bin_.get() + filled_;
     run_block(scenario, layout, seed, first, count, memory_);
     filled_ += count;
-    if (filled_ == kBatch * kLanes || count < kLanes) count_bins();
+    if (filled_ == kBatchLanes || count < kLanes) count_bins();
   }
 
   void count_bins() {
     for (const std::size_t row : observed_) {
-      const std::uint16_t* bin = bin_.get() + row * (kBatch * kLanes);
+      const std::uint16_t* bin = bin_.get() + row * kBatchLanes;
       std::uint32_t* counts = histogram_.get() + row * kBins;
       for (std::int32_t i = 0; i < filled_; ++i) ++counts[bin[i]];
     }

@@ -49,7 +49,7 @@ struct Block {
     }
     if (memory.bins == nullptr) return;
     const BinRange range = memory.bins[row];
-    std::uint16_t* bin = memory.bin + row * (kBatch * kLanes);
+    std::uint16_t* bin = memory.bin + row * kBatchLanes;
 #pragma omp simd
     for (std::int32_t lane = 0; lane < kLanes; ++lane)
       bin[lane] = static_cast<std::uint16_t>(bin_of(range, value[lane]));

@@ -14,6 +14,7 @@ constexpr std::int32_t kLanes = 256;  // paths a block; a block's state stays in
 
 // Blocks whose bins are kept before they are counted: each row of the histogram is then visited once a batch.
 constexpr std::int32_t kBatch = 4;
+constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 
 // Where a block works and writes. All arrays belong to the caller.
 struct BlockMemory {
@@ -22,7 +23,7 @@ struct BlockMemory {
   std::int32_t* column;        // entry of the block's first path in column 0
   std::int64_t column_stride;  // entries between columns
   const BinRange* bins;        // [series][months]; null: no bins, sums or failures
-  std::uint16_t* bin;          // of each value: [series][months][kBatch * kLanes], from the block's place on
+  std::uint16_t* bin;          // of each value: [series][months][kBatchLanes], from the block's place on
   std::int64_t* sum;           // [series][months]
   std::uint64_t* failing;      // [covenant][months]
   // The rest is null but where it is asked for.

@@ -28,6 +28,7 @@ struct ScenarioData {
   std::vector<DatedFlow> dated_flow{};
   std::vector<Covenant> covenant{};
   std::vector<CovenantTest> covenant_test{};
+  std::vector<std::int32_t> covenant_target{}, cross_default{};
   std::vector<HistoryMonth> history{};
   std::vector<PlanMonth> plan{};         // empty until make_plan()
   std::vector<Money> plan_contracted{};  // likewise

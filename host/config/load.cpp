@@ -25,6 +25,8 @@ Scenario ScenarioData::view() const {
   over(s.dated_flow, dated_flow);
   over(s.covenant, covenant);
   over(s.covenant_test, covenant_test);
+  over(s.covenant_target, covenant_target);
+  over(s.cross_default, cross_default);
   over(s.history, history);
   over(s.plan, plan);
   over(s.plan_contracted, plan_contracted);
@@ -62,8 +64,12 @@ std::uint32_t read_switches(const Table& root) {
       {"renewal", kRenewal},
       {"options", kOptions},
       {"attrition", kAttrition},
+      {"cures", kCures},
+      {"consequences", kConsequences},
+      {"discretion", kDiscretion},
+      {"equity_issue", kEquity},
   };
-  static_assert(std::size(all) == 22);
+  static_assert(std::size(all) == 26);
   std::uint32_t switches = kAllSwitches;
   const auto table = root.optional_table("switches");
   if (!table) return switches;

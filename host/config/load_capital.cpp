@@ -41,30 +41,12 @@ void read_history(Loading& in, const Table& entity, std::size_t index) {
   }
 }
 
-void read_entity(Loading& in, const Table& table, std::size_t index) {
-  Entity& e = in.data.entity[index];
-  e.cash = in.musd(table, "cash_musd");
-  e.restricted_cash = in.musd(table, "restricted_cash_musd", 0.0);
-  e.min_cash = in.musd(table, "min_cash_musd", 0.0);
-  e.receivables = in.musd(table, "receivables_musd", 0.0);
-  e.payables_opex = in.musd(table, "payables_opex_musd", 0.0);
-  e.payables_capex = in.musd(table, "payables_capex_musd", 0.0);
-  e.opening_ppe = in.musd(table, "ppe_net_musd");             // less what its sites have paid: balance()
-  e.other_net_assets = in.signed_musd(table, "equity_musd");  // turned into other net assets by balance()
-  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", positive());
+// What only the parent has: it pays the group's tax, draws the revolver and sells shares in the whole group.
+void read_parent(const Loading& in, const Table& table, Entity& e) {
   e.tax_losses = in.musd(table, "tax_losses_musd", 0.0);
-  const auto days = [&](std::string_view key) {
-    return static_cast<Real>(table.number(key, between(0.0, 365.0)) / kDaysPerMonth);
-  };
-  e.receivable_months = days("receivable_days");
-  e.payable_months_opex = days("payable_days_opex");
-  e.payable_months_capex = days("payable_days_capex");
-  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", non_negative(), 0.0));
-  e.sga_share_of_revenue = table.real("sga_share_of_revenue", share(), 0.0);
   e.stock_compensation_month = in.musd(table, "stock_compensation_musd_per_month", 0.0);
   e.tax_rate = table.real("tax_rate", share());
   e.loss_use_share = table.real("loss_use_share", share());
-  e.cash_yield_share = table.real("cash_yield_share", share());
   e.revolver = table.ref("revolver", in.tranches.ids, false);
   e.ev_to_ebitda = table.real("ev_to_ebitda", positive(), 12.0);
   e.ev_tightness_beta = table.real("ev_tightness_beta", non_negative(), 0.0);
@@ -77,6 +59,49 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
     table.reject("shares_million", "shares are sold at a price per share",
                  "add it, or leave out issue_max_musd_per_quarter");
   }
+  forbid(table, {"guaranteed", "capex_contributed", "lock_up_dscr"}, "only a ring-fenced borrower has it",
+         "remove it, or add parent = ...");
+}
+
+void read_borrower(const Table& table, Entity& e) {
+  e.guaranteed = table.flag("guaranteed") ? 1 : 0;
+  e.capex_contributed = table.flag("capex_contributed", true) ? 1 : 0;
+  e.lock_up_dscr = table.real("lock_up_dscr", non_negative(), 0.0);
+  e.refinance_leverage_limit = table.real("refinance_leverage_limit", positive(), 6.0);
+  e.revolver = -1;
+  e.shares_million = 1.0F;
+  e.ev_to_ebitda = 0.0F;
+  forbid(table,
+         {"tax_losses_musd", "stock_compensation_musd_per_month", "tax_rate", "loss_use_share", "revolver",
+          "ev_to_ebitda", "ev_tightness_beta", "shares_million", "issue_floor_price_usd",
+          "issue_max_musd_per_quarter", "policy_liquidity_musd"},
+         "it is the parent's", "move it to the entity without 'parent'");
+}
+
+void read_entity(Loading& in, const Table& table, std::size_t index) {
+  Entity& e = in.data.entity[index];
+  e.cash = in.musd(table, "cash_musd");
+  e.restricted_cash = in.musd(table, "restricted_cash_musd", 0.0);
+  e.min_cash = in.musd(table, "min_cash_musd", 0.0);
+  e.receivables = in.musd(table, "receivables_musd", 0.0);
+  e.payables_opex = in.musd(table, "payables_opex_musd", 0.0);
+  e.payables_capex = in.musd(table, "payables_capex_musd", 0.0);
+  e.opening_ppe = in.musd(table, "ppe_net_musd");             // less what its sites have paid: balance()
+  e.other_net_assets = in.signed_musd(table, "equity_musd");  // turned into other net assets by balance()
+  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", positive());
+  const auto days = [&](std::string_view key) {
+    return static_cast<Real>(table.number(key, between(0.0, 365.0)) / kDaysPerMonth);
+  };
+  e.receivable_months = days("receivable_days");
+  e.payable_months_opex = days("payable_days_opex");
+  e.payable_months_capex = days("payable_days_capex");
+  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", non_negative(), 0.0));
+  e.sga_share_of_revenue = table.real("sga_share_of_revenue", share(), 0.0);
+  e.cash_yield_share = table.real("cash_yield_share", share());
+  e.reserve = in.musd(table, "reserve_musd", 0.0);
+  e.reserve_months = table.real("reserve_months", between(0.0, 60.0), 0.0);
+  e.cash_sweep_share = table.real("cash_sweep_share", share(), 0.0);
+  e.parent < 0 ? read_parent(in, table, e) : read_borrower(table, e);
   read_history(in, table, index);
 }
 
@@ -196,6 +221,18 @@ void read_tranche(Loading& in, const Table& table) {
            "remove it, or set kind = \"convertible\"");
   }
   t.lease = table.flag("finance_lease", false) ? 1 : 0;
+  t.cash_sweep = table.flag("cash_sweep", false) ? 1 : 0;
+  if (t.cash_sweep != 0 && t.kind == TrancheKind::revolver) {
+    table.reject("cash_sweep", "a revolver is repaid from all cash above the minimum", "remove it");
+  }
+  t.first_cross_default = static_cast<std::int32_t>(in.data.cross_default.size());
+  for (const std::int32_t other : table.refs("cross_default", in.tranches.ids)) {
+    if (other == static_cast<std::int32_t>(in.data.tranche.size())) {
+      table.reject("cross_default", "a tranche's own default is no cross-default", "remove it from the list");
+    }
+    in.data.cross_default.push_back(other);
+    ++t.cross_defaults;
+  }
   in.data.tranche.push_back(t);
   in.company.tranches.push_back(Loading::named(table));
 }
@@ -253,6 +290,83 @@ void read_tests(Loading& in, const Table& table, Metric metric) {
   }
 }
 
+// A covenant may be cured, waived, or have consequences for lenders of its entity.
+void read_cures(const Loading& in, const Table& table, Covenant& c) {
+  c.last_cure = c.first_waiver = kNever;
+  if (const auto cures = table.optional_table("cures")) {
+    c.cures = cures->integer("count", between(1, 1000));
+    c.cures_in_row = cures->integer("in_row", between(1, 1000), c.cures);
+    if (cures->has("until")) c.last_cure = in.whole_month(*cures, "until");
+    if (c.entity < 0 || in.data.entity[static_cast<std::size_t>(c.entity)].parent < 0) {
+      table.reject("cures", "the parent's cash cures what a borrower misses", "name a borrower as 'entity'");
+    }
+    const bool repays = c.metric == Metric::ltv || c.metric == Metric::backlog_coverage;
+    if (repays && c.tranche < 0) {
+      table.reject("cures", "the cure repays debt and no tranche is named", "add tranche = ...");
+    }
+  }
+  if (const auto waivers = table.optional_table("waivers")) {
+    c.waivers = waivers->integer("count", between(1, 1000));
+    c.first_waiver = waivers->has("from") ? in.whole_month(*waivers, "from") : 0;
+    c.waiver_fee_share = waivers->real("fee_share", share());
+  }
+}
+
+void read_consequences(Loading& in, const Table& table, Covenant& c) {
+  enum Kind : std::uint8_t { trap, stop, sweep, margin, acceleration };
+  c.acceleration_months = kNever;
+  c.grace_months = table.integer("grace_months", between(0, 120), 0);
+  c.first_target = static_cast<std::int32_t>(in.data.covenant_target.size());
+  constexpr std::array<std::string_view, 5> names = {"cash_trap", "draw_stop", "cash_sweep", "margin_step",
+                                                     "acceleration"};
+  bool has[5] = {};
+  const std::vector<std::string> named = table.texts("consequences", std::vector<std::string>{});
+  for (const std::string& each : named) {
+    const auto found = std::find(names.begin(), names.end(), each);
+    if (found == names.end()) {
+      table.reject("consequences", fmt::format("\"{}\" is none", each),
+                   "choose from cash_trap, draw_stop, cash_sweep, margin_step and acceleration");
+      continue;
+    }
+    has[found - names.begin()] = true;
+  }
+  c.cash_trap = has[trap] ? 1 : 0;
+  c.draw_stop = has[stop] ? 1 : 0;
+  c.cash_sweep = has[sweep] ? 1 : 0;
+  const auto needs = [&](bool present, std::string_view key, std::string_view kind) {
+    if (!present) forbid(table, {key}, fmt::format("\"{}\" is not among its consequences", kind), "add it");
+    return present;
+  };
+  if (needs(has[margin], "margin_step_per_year", "margin_step"))
+    c.margin_step = table.real("margin_step_per_year", between(0.0, 1.0));
+  if (needs(has[acceleration], "acceleration_months", "acceleration"))
+    c.acceleration_months = table.integer("acceleration_months", between(0, 120));
+  if (named.empty()) {
+    forbid(table, {"lenders", "grace_months"}, "there are no 'consequences'", "add them, or remove this");
+    return;
+  }
+  const std::int32_t entity = c.entity < 0 ? static_cast<std::int32_t>(in.data.entity.size()) - 1 : c.entity;
+  if (entity + 1 == static_cast<std::int32_t>(in.data.entity.size()) && (has[trap])) {
+    table.reject("consequences", "the parent distributes nothing, so its cash cannot be trapped",
+                 "remove \"cash_trap\"");
+  }
+  std::vector<std::int32_t> lenders = table.refs("lenders", in.tranches.ids);
+  for (const std::int32_t d : lenders) {
+    if (in.data.tranche[static_cast<std::size_t>(d)].entity != entity) {
+      table.reject(
+          "lenders",
+          fmt::format("\"{}\" is owed by another entity", in.tranches.ids[static_cast<std::size_t>(d)]),
+          "name tranches of the covenant's entity");
+    }
+  }
+  for (std::int32_t d = 0; lenders.empty() && d < static_cast<std::int32_t>(in.data.tranche.size()); ++d) {
+    if (in.data.tranche[static_cast<std::size_t>(d)].entity == entity) in.data.covenant_target.push_back(d);
+  }
+  in.data.covenant_target.insert(in.data.covenant_target.end(), lenders.begin(), lenders.end());
+  c.targets = static_cast<std::int32_t>(in.data.covenant_target.size()) - c.first_target;
+  if (c.targets == 0) table.reject("consequences", "its entity has no tranche", "name another entity");
+}
+
 void read_covenant(Loading& in, const Table& table) {
   Covenant c{};
   c.metric = table.choice<Metric>("metric", {{"dscr", Metric::dscr},
@@ -267,10 +381,11 @@ void read_covenant(Loading& in, const Table& table) {
       c.metric == Metric::leverage || c.metric == Metric::net_leverage || c.metric == Metric::ltv ? 1 : 0;
   c.entity = table.has("entity") ? in.entity_of(table) : -1;
   c.tranche = -1;
-  if (c.metric == Metric::ltv || c.metric == Metric::backlog_coverage) {
-    c.tranche = table.ref("tranche", in.tranches.ids, false);
+  c.springing_share = table.real("springing_share", Range{.low = 0.0, .high = 1.0}, 0.0);
+  if (c.metric == Metric::ltv || c.metric == Metric::backlog_coverage || c.springing_share > 0.0F) {
+    c.tranche = table.ref("tranche", in.tranches.ids, c.springing_share > 0.0F);
   } else {
-    forbid(table, {"tranche"}, "only ltv and backlog_coverage are of one tranche",
+    forbid(table, {"tranche"}, "only ltv, backlog_coverage and springing tests are of one tranche",
            "remove it, or name an entity");
   }
   if (c.metric == Metric::liquidity || c.metric == Metric::ltv || c.metric == Metric::backlog_coverage) {
@@ -285,6 +400,8 @@ void read_covenant(Loading& in, const Table& table) {
   }
   c.first_test = static_cast<std::int32_t>(in.data.covenant_test.size());
   read_tests(in, table, c.metric);
+  read_cures(in, table, c);
+  read_consequences(in, table, c);
   in.data.covenant.push_back(c);
   in.company.covenants.push_back(Loading::named(table));
 }
@@ -350,6 +467,21 @@ void load_tranches(Loading& in) {
 
 void load_covenants(Loading& in) {
   for (const Table& each : in.root.tables("covenant")) read_covenant(in, each);
+  // Which tranches a breach can reach: the others spare the path the work.
+  for (const Covenant& c : in.data.covenant) {
+    for (std::int32_t k = 0; k < c.targets; ++k) {
+      Tranche& t = in.data.tranche[static_cast<std::size_t>(
+          in.data.covenant_target[static_cast<std::size_t>(c.first_target + k)])];
+      t.sweepable |= c.cash_sweep;
+      t.may_accelerate |= c.acceleration_months < kNever ? 1 : 0;
+    }
+  }
+  for (Tranche& t : in.data.tranche) {
+    const Entity& e = in.data.entity[static_cast<std::size_t>(t.entity)];
+    t.may_accelerate |= t.cross_defaults > 0 ? 1 : 0;
+    const bool without_recourse = e.parent >= 0 && e.guaranteed == 0;
+    t.sweepable |= t.cash_sweep | (t.may_accelerate != 0 && without_recourse ? 1 : 0);
+  }
 }
 
 void balance(Loading& in) {
@@ -361,7 +493,8 @@ void balance(Loading& in) {
     std::int64_t liabilities = std::int64_t{e.payables_opex} + e.payables_capex;
     for (const Tranche& each : in.data.tranche) liabilities += own(each.entity) ? each.balance : 0;
     for (const Contract& each : in.data.contract) liabilities += own(each.entity) ? each.opening_unearned : 0;
-    const std::int64_t assets = std::int64_t{e.cash} + e.restricted_cash + e.receivables + e.opening_ppe;
+    const std::int64_t assets =
+        std::int64_t{e.cash} + e.restricted_cash + e.reserve + e.receivables + e.opening_ppe;
     const std::int64_t equity = e.other_net_assets;
     if (paid > e.opening_ppe) {
       const auto source =

@@ -132,6 +132,10 @@ void read_site(Loading& in, const Layered& t) {
   read_costs(in, t, s, it_mw);
   read_policy(t, s);
   s.tranche = own.ref("financed_by", in.tranches.ids, false);
+  if (s.tranche >= 0 && in.data.tranche[static_cast<std::size_t>(s.tranche)].entity != s.entity) {
+    own.reject("financed_by", "that tranche is owed by another entity",
+               "name a tranche of the site's entity, or correct 'entity'");
+  }
   s.commissioning_delay = in.delay_of(t.ref("commissioning_delay", in.delays.ids),
                                       fmt::format("site/{}/commissioning", id), own.place());
   s.cancel_stream = in.stream(fmt::format("site/{}/permit", id), own.place());

@@ -29,11 +29,35 @@ struct Path : LaneMemory<Stride> {
 HEADROOM_HD Real plan_contracted(const Scenario& s, std::int32_t entity, std::int32_t month,
                                  std::int32_t window) {
   Real sum = 0.0F;
-  for (std::int32_t k = month - window + 1; k <= month; ++k) {
-    sum += static_cast<Real>(k >= 1 ? s.plan_contracted[entity * s.months + k - 1]
-                                    : s.history[entity * 12 + k + 11].contracted_revenue);
+  const bool all = entity == s.group();
+  for (std::int32_t e = all ? 0 : entity; e < (all ? s.entity.size : entity + 1); ++e) {
+    for (std::int32_t k = month - window + 1; k <= month; ++k) {
+      sum += static_cast<Real>(k >= 1 ? s.plan_contracted[e * s.months + k - 1]
+                                      : s.history[e * 12 + k + 11].contracted_revenue);
+    }
   }
   return sum;
+}
+
+HEADROOM_HD WindowRow history_row(const HistoryMonth& h) {
+  return {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
+}
+
+// The group's windows at the start: the sum of all entities'.
+template <class Lanes>
+HEADROOM_HD void open_group_windows(const Scenario& s, const StateLayout& l, Lanes& lanes) {
+  WindowRow last_3{}, last_12{};
+  for (std::int32_t k = 0; k < 12; ++k) {
+    WindowRow row{};
+    for (std::int32_t e = 0; e < s.entity.size; ++e) row = add(row, history_row(s.history[e * 12 + k]));
+    last_12 = add(last_12, row);
+    if (k >= 9) last_3 = add(last_3, row);
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, row, s.group() * 12 + k); });
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.window_sums, last_3, s.group() * 2);
+    p.store(l.window_sums, last_12, s.group() * 2 + 1);
+  });
 }
 
 template <class Lanes>
@@ -47,7 +71,6 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     p.store(l.market, start_market(s));
     PathTotals totals{};
     totals.min_liquidity = kFixedMax;
-    totals.liquidity_default_month = kNever;
     totals.worst_delay = 0.0F;
     p.store(l.totals, totals);
   });
@@ -132,27 +155,34 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
     const TrancheState tranche = start_tranche(s.tranche[d]);
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, tranche, d); });
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.tranche, tranche, d);
+      p.store(l.tranche_control, TrancheControl{}, d);
+    });
   }
   lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, TrancheState{}, s.tranche.size); });
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    const EntityState opening = open_entity(s, e);
+    const EntityState opening = e == s.parent() ? open_parent(s) : open_entity(s, e);
     WindowRow last_3{}, last_12{};
     for (std::int32_t k = 0; k < 12; ++k) {
-      const HistoryMonth& h = s.history[e * 12 + k];
-      const WindowRow row{h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
+      const WindowRow row = history_row(s.history[e * 12 + k]);
       last_12 = add(last_12, row);
       if (k >= 9) last_3 = add(last_3, row);
       lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, row, e * 12 + k); });
     }
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.entity, opening, e);
+      p.store(l.entity_control, EntityControl{}, e);
       p.store(l.window_sums, last_3, e * 2);
       p.store(l.window_sums, last_12, e * 2 + 1);
     });
   }
+  if (s.entity.size > 1) open_group_windows(s, l, lanes);
+  CovenantState untested{};
+  untested.first_breach = untested.first_uncured = untested.accelerated = kNever;
+  untested.min_headroom = kFixedMax;
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.covenant, CovenantState{kNever, kFixedMax}, v); });
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.covenant, untested, v); });
   }
 }
 
@@ -272,6 +302,22 @@ HEADROOM_HD void report_contract(const Scenario& s, const StateLayout& l, std::i
   });
 }
 
+// Lenders of a tranche follow the default of another, of its acceleration or of its borrower's payments.
+template <class Lanes>
+HEADROOM_HD void follow_defaults(const Scenario& s, const StateLayout& l, std::int32_t d, Lanes& lanes) {
+  const Tranche tranche = s.tranche[d];
+  for (std::int32_t k = 0; k < tranche.cross_defaults; ++k) {
+    const std::int32_t other = s.cross_default[tranche.first_cross_default + k];
+    const std::int32_t borrower = s.tranche[other].entity;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      TrancheControl control = p.load(l.tranche_control, d);
+      const std::int32_t unpaid = select(p.load(l.entity, borrower).default_month < kNever, 1, 0);
+      control.accelerated |= p.load(l.tranche_control, other).accelerated | unpaid;
+      p.store(l.tranche_control, control, d);
+    });
+  }
+}
+
 // One tranche in one month.
 template <class Lanes>
 HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
@@ -285,8 +331,9 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   const Real fixed_leg = tranche.fixed_rate > 0.0F ? tranche.fixed_rate : tranche.swap_rate;
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.debt_flows,
-            pay_interest(p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity), p.load(l.market),
-                         hedged_share, fixed_leg, tranche.floor, tranche.commitment_fee),
+            pay_interest(p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
+                         p.load(l.debt_flows, tranche.entity), p.load(l.market), hedged_share, fixed_leg,
+                         tranche.floor, tranche.commitment_fee),
             tranche.entity);
   });
   const auto step = [&](auto f) HEADROOM_LANE {
@@ -301,6 +348,11 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     const Mask lease(tranche.lease != 0);
     step([&](auto, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return amortise(state, flows, payments_left, lease); });
+  }
+  if (tranche.may_accelerate != 0 && s.on(kConsequences)) {
+    const Mask recourse(entity.parent < 0 || entity.guaranteed != 0);
+    step([&](auto p, const TrancheState& state, const DebtFlows& flows)
+             HEADROOM_LANE { return call_in(p.load(l.tranche_control, d), state, flows, recourse); });
   }
   if (month == tranche.maturity) {
     const Real conversion_price =
@@ -323,7 +375,8 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
       const Money against_capex =
           money(advance_rate * static_cast<Real>(p.load(l.tranche_month, d).eligible_capex));
-      return draw_down(tranche, state, flows, p.load(l.market), against_capex + at_issue, needs_window);
+      return draw_down(tranche, state, flows, p.load(l.market), against_capex + at_issue, needs_window,
+                       p.load(l.tranche_control, d).draws_stopped);
     });
     if (t >= tranche.draw_end_month) {
       lanes.each([&](auto p) HEADROOM_LANE {
@@ -333,20 +386,94 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
       });
     }
   }
+  if (tranche.sweepable == 0) return;
+  const Mask always(tranche.cash_sweep != 0);
   lanes.each([&](auto p) HEADROOM_LANE {
     DebtFlows flows = p.load(l.debt_flows, tranche.entity);
-    flows.balance += p.load(l.tranche, d).balance;
+    TrancheState state = p.load(l.tranche, d);
+    flows.sweepable += take_sweep(state, p.load(l.tranche_control, d), state.balance, always);
     p.store(l.debt_flows, flows, tranche.entity);
   });
 }
 
-// One covenant's test.
+// What was swept from an entity's cash reaches its tranches, in their order.
+template <class Lanes>
+HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::int32_t entity, Lanes& lanes) {
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    const Tranche tranche = s.tranche[d];
+    if (tranche.entity != entity || tranche.sweepable == 0) continue;
+    const Mask always(tranche.cash_sweep != 0);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      Sweep sweep = p.load(l.sweep, entity);
+      TrancheState state = p.load(l.tranche, d);
+      sweep.left -= take_sweep(state, p.load(l.tranche_control, d), sweep.left, always);
+      p.store(l.tranche, state, d);
+      p.store(l.sweep, sweep, entity);
+    });
+  }
+}
+
+// Moves a cure from the parent's cash to where the covenant wants it.
+template <Metric metric, class Lanes>
+HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t tranche,
+                          std::int32_t month, Lanes& lanes) {
+  const std::int32_t parent = s.parent();
+  const std::int32_t slot = (month - 1) % 12;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money cure = p.load(l.verdict).cure;
+    const Money repaid = repays_debt(metric) ? cure : 0;
+    EntityState borrower = p.load(l.entity, entity);
+    borrower.cash += cure - repaid;
+    borrower.liquidity += cure - repaid;
+    borrower.debt -= repaid;
+    borrower.equity += cure;
+    p.store(l.entity, borrower, entity);
+    EntityState payer = p.load(l.entity, parent);
+    payer.cash -= cure;
+    payer.liquidity -= cure;
+    payer.equity -= cure;
+    p.store(l.entity, payer, parent);
+    const auto move = [&](std::int32_t i, Money cash, Money liquidity, Money debt) HEADROOM_LANE {
+      Position at = p.load(l.position, i);
+      at.cash += cash;
+      at.liquidity += liquidity;
+      at.debt += debt;
+      p.store(l.position, at, i);
+    };
+    move(entity, cure - repaid, cure - repaid, -repaid);
+    move(parent, -cure, -cure, 0);
+    move(s.group(), -repaid, -cure, -repaid);
+    const auto shift = [&](Measure measure, Money amount) HEADROOM_LANE {
+      p.store(l.observed, Observed{p.load(l.observed, measure).value - amount}, measure);
+    };
+    shift(kLiquidity, cure);
+    shift(kCash, repaid);
+    shift(kDebt, repaid);
+  });
+  if (repays_debt(metric)) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      TrancheState state = p.load(l.tranche, tranche);
+      state.balance -= p.load(l.verdict).cure;
+      p.store(l.tranche, state, tranche);
+    });
+    return;
+  }
+  if constexpr (metric != Metric::liquidity) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const WindowRow row = deemed<metric>(p.load(l.verdict).cure);
+      p.store(l.window, add(p.load(l.window, entity * 12 + slot), row), entity * 12 + slot);
+      p.store(l.window_sums, add(p.load(l.window_sums, entity * 2), row), entity * 2);
+      p.store(l.window_sums, add(p.load(l.window_sums, entity * 2 + 1), row), entity * 2 + 1);
+    });
+  }
+}
+
+// A covenant's test; then its cure, waiver or breach.
 template <Metric metric, class Lanes>
 HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
                                Real threshold, Lanes& lanes) {
   const Covenant covenant = s.covenant[v];
-  const std::int32_t entity =
-      covenant.entity >= 0 ? covenant.entity : s.entity.size - 1;  // one entity is the group
+  const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.group();
   const std::int32_t long_window = covenant.window == Window::trailing_12 ? 1 : 0;
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
   const Real planned = metric == Metric::contract_realization && s.has_plan != 0
@@ -356,22 +483,113 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   const Mask own_plan(s.has_plan == 0);  // the plan realizes itself
   const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
   const Real scale = metric == Metric::liquidity ? 1.0F : kFixedOne;
-  lanes.each([&](auto p) HEADROOM_LANE {
-    const EntityState state = p.load(l.entity, entity);
+  const auto inputs = [&](auto p) HEADROOM_LANE {
+    const Position position = p.load(l.position, entity);
     MetricInputs x;
     x.window = p.load(l.window_sums, entity * 2 + long_window);
     x.to_annual = long_window != 0 ? 1.0F : 4.0F;
-    x.debt = static_cast<Real>(state.debt);
-    x.cash = static_cast<Real>(state.cash);
-    x.liquidity = static_cast<Real>(state.liquidity);
-    x.backlog = static_cast<Real>(p.load(l.contract_flows, entity).backlog);
+    x.debt = static_cast<Real>(position.debt);
+    x.cash = static_cast<Real>(position.cash);
+    x.liquidity = static_cast<Real>(position.liquidity);
+    x.backlog = static_cast<Real>(position.backlog);
     x.tranche_balance = select(all_debt, x.debt, static_cast<Real>(p.load(l.tranche, tranche).balance));
-    x.collateral = static_cast<Real>(p.load(l.tranche_month, tranche).collateral);
+    // The slot past the last tranche is the first entity's own, and read for nothing.
+    const Money own = p.load(l.tranche_month, tranche).collateral;
+    x.collateral = static_cast<Real>(select(all_debt, position.collateral, own));
     x.plan_contracted = select(own_plan, static_cast<Real>(x.window.contracted), planned);
-    const std::int32_t room = headroom_of(metric_value<metric>(x), threshold, sign, scale);
-    p.store(l.covenant, test_covenant(p.load(l.covenant, v), room, month), v);
+    return x;
+  };
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const std::int32_t room = headroom_of(metric_value<metric>(inputs(p)), threshold, sign, scale);
     p.store(l.observed, Observed{room}, kMeasureCount + v);
   });
+  if (covenant.springing_share > 0.0F) {
+    // A test that does not spring is passed, if only just.
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const TrancheState drawn = p.load(l.tranche, tranche);
+      const Real size = static_cast<Real>(drawn.balance) + static_cast<Real>(drawn.undrawn);
+      const std::int32_t room = p.load(l.observed, kMeasureCount + v).value;
+      const bool springs = static_cast<Real>(drawn.balance) > covenant.springing_share * size;
+      p.store(l.observed, Observed{select(springs, room, max(room, 0))}, kMeasureCount + v);
+    });
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    CovenantState state =
+        test_covenant(p.load(l.covenant, v), p.load(l.observed, kMeasureCount + v).value, month);
+    p.store(l.covenant, state, v);
+  });
+  if (covenant.plain()) return;
+  // The parent cures what is a borrower's.
+  const bool ring_fenced = covenant.entity >= 0 && covenant.entity != s.parent();
+  const std::int32_t cures = s.on(kCures) && ring_fenced && month <= covenant.last_cure ? covenant.cures : 0;
+  const std::int32_t waivers = s.on(kCures) && month >= covenant.first_waiver ? covenant.waivers : 0;
+  const std::int32_t parent = s.parent();
+  const Money parent_minimum = s.entity[parent].min_cash;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const std::int32_t room = p.load(l.observed, kMeasureCount + v).value;
+    const Money spare = p.load(l.position, parent).cash - parent_minimum;
+    const MetricInputs x = inputs(p);
+    const Verdict verdict = judge(covenant, p.load(l.covenant, v), room, missing_amount<metric>(x, threshold),
+                                  spare, round_to_int(x.tranche_balance), cures, waivers);
+    p.store(l.covenant, verdict.state, v);
+    p.store(l.verdict, CovenantPayment{verdict.cure, verdict.waiver_fee});
+  });
+  if (cures > 0) pay_cure<metric>(s, l, entity, tranche, month, lanes);
+  if (waivers > 0) {
+    const std::int32_t payer = ring_fenced ? entity : parent;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      EntityControl control = p.load(l.entity_control, payer);
+      control.fee_due += p.load(l.verdict).waiver_fee;
+      p.store(l.entity_control, control, payer);
+    });
+  }
+}
+
+// What the breaches that stand at this month end mean for the next month.
+template <class Lanes>
+HEADROOM_HD void set_consequences(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
+                                  bool tested, Lanes& lanes) {
+  const Covenant covenant = s.covenant[v];
+  const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.parent();
+  if (covenant.plain()) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    CovenantState state = p.load(l.covenant, v);
+    state.first_uncured =
+        select(state.months_in_breach > 0, min(state.first_uncured, month), state.first_uncured);
+    p.store(l.covenant, state, v);
+  });
+  if (!tested) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      CovenantState state = p.load(l.covenant, v);
+      state.months_in_breach += select(state.months_in_breach > 0, 1, 0);
+      p.store(l.covenant, state, v);
+    });
+  }
+  if (!s.on(kConsequences)) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    CovenantState state = p.load(l.covenant, v);
+    EntityControl control = p.load(l.entity_control, entity);
+    const std::int32_t active = select(state.months_in_breach > covenant.grace_months, 1, 0);
+    control.trapped |= active * covenant.cash_trap;
+    control.sweep_all |= active * covenant.cash_sweep;
+    const bool due = state.months_in_breach > covenant.grace_months + covenant.acceleration_months;
+    state.accelerated = select(due, min(state.accelerated, month), state.accelerated);
+    p.store(l.entity_control, control, entity);
+    p.store(l.covenant, state, v);
+  });
+  for (std::int32_t k = 0; k < covenant.targets; ++k) {
+    const std::int32_t d = s.covenant_target[covenant.first_target + k];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const CovenantState state = p.load(l.covenant, v);
+      TrancheControl control = p.load(l.tranche_control, d);
+      const std::int32_t active = select(state.months_in_breach > covenant.grace_months, 1, 0);
+      control.margin += select(active != 0, covenant.margin_step, 0.0F);
+      control.draws_stopped |= active * covenant.draw_stop;
+      control.swept |= active * covenant.cash_sweep;
+      control.accelerated |= select(state.accelerated < kNever, 1, 0);
+      p.store(l.tranche_control, control, d);
+    });
+  }
 }
 
 template <class Lanes>
@@ -435,15 +653,16 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.store(l.debt_flows, DebtFlows{}, e);
     });
   }
-  for (std::int32_t d = 0; d <= s.tranche.size; ++d) {
+  for (std::int32_t d = 0; d < s.tranche.size + s.entity.size; ++d) {
     lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
     if (within(site.order_month)) {
-      const Money least = site.discretionary != 0 ? s.entity[site.entity].policy_liquidity : -kFixedMax;
+      const bool may_wait = site.discretionary != 0 && s.on(kDiscretion);
+      const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
       lanes.each([&](auto p) HEADROOM_LANE {
-        p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, site.entity).liquidity, least), i);
+        p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, s.parent()).liquidity, least), i);
       });
     }
     if (within(site.cancel_month) && s.on(kCancellation)) {
@@ -478,15 +697,16 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       });
     }
     if (site.tranche >= 0) {
-      // By tranche, and in the slot past the last for all of them.
+      // By tranche, and by entity for all of its tranches.
+      const std::int32_t total = s.tranche.size + site.entity;
       lanes.each([&](auto p) HEADROOM_LANE {
         const SiteMonth m = p.load(l.site_month, i);
         const TrancheMonth own = p.load(l.tranche_month, site.tranche);
-        const TrancheMonth all = p.load(l.tranche_month, s.tranche.size);
+        const TrancheMonth all = p.load(l.tranche_month, total);
         p.store(l.tranche_month, TrancheMonth{own.eligible_capex + m.capex, own.collateral + m.collateral},
                 site.tranche);
         p.store(l.tranche_month, TrancheMonth{all.eligible_capex + m.capex, all.collateral + m.collateral},
-                s.tranche.size);
+                total);
       });
     }
   }
@@ -521,23 +741,46 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
 
   // 4. Interest, principal, maturities, draws.
+  if (s.on(kConsequences)) {
+    for (std::int32_t d = 0; d < s.tranche.size; ++d) follow_defaults(s, l, d, lanes);
+  }
   for (std::int32_t d = 0; d < s.tranche.size; ++d) advance_tranche(s, l, d, month, lanes);
 
-  // 5. Income, tax, cash; the revolver, new equity or a liquidity default; identities.
-  for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    const Entity entity = s.entity[e];
-    const EquityInflow inflow = equity_inflow(s, e, month);
-    if (quarter_starts) {
-      lanes.each([&](auto p) HEADROOM_LANE {
-        EntityState state = p.load(l.entity, e);
-        state.issued_in_quarter = 0;
-        p.store(l.entity, state, e);
-      });
+  // 5. Income, cash and its waterfall, borrower by borrower and then the parent; identities.
+  if (quarter_starts) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      EntityState state = p.load(l.entity, s.parent());
+      state.issued_in_quarter = 0;
+      p.store(l.entity, state, s.parent());
+    });
+  }
+  if (s.entity.size > 1) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.group_month, GroupMonth{}); });
+    for (std::int32_t m = 0; m < kMeasureCount; ++m) {
+      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.observed, Observed{0}, m); });
     }
-    lanes.each([&](auto p) HEADROOM_LANE { close_entity(s, l, entity, e, month, inflow, p); });
+  }
+  for (std::int32_t e = 0; e < s.entity.size; ++e) {
+    const ClosingTerms closing = closing_terms(s, e, month);
+    if (s.entity.size == 1) {
+      lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::alone>(s, l, closing, p); });
+    } else if (e < s.parent()) {
+      lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::borrower>(s, l, closing, p); });
+    } else {
+      lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::parent>(s, l, closing, p); });
+    }
+    repay_from_sweep(s, l, e, lanes);
   }
 
-  // 6. Covenants.
+  // 6. Covenants: their tests, and what breaches set off from next month on.
+  for (std::int32_t e = 0; e < s.entity.size; ++e) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.entity_control, EntityControl{}, e); });
+  }
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.tranche_control, TrancheControl{0.0F, 0, 0, p.load(l.tranche_control, d).accelerated}, d);
+    });
+  }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const CovenantTest test = s.covenant_test[s.covenant[v].first_test + month - 1];
     if (test.tested == 0) continue;
@@ -569,6 +812,10 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     }
     lanes.observe(kMeasureCount + v, month);
   }
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const bool tested = s.covenant_test[s.covenant[v].first_test + month - 1].tested != 0;
+    set_consequences(s, l, v, month, tested, lanes);
+  }
 
   // 7. What is reported and kept.
   for (std::int32_t m = 0; m < kMeasureCount; ++m) lanes.observe(m, month);
@@ -584,11 +831,18 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   lanes.each([&](auto p)
                  HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Mask plain(s.covenant[v].plain());
     lanes.each([&](auto p) HEADROOM_LANE {
       const CovenantState state = p.load(l.covenant, v);
       p.keep(columns.first_breach(v), state.first_breach);
       p.keep(columns.min_headroom(v), state.min_headroom);
+      p.keep(columns.first_uncured(v), select(plain, state.first_breach, state.first_uncured));
+      p.keep(columns.accelerated(v), state.accelerated);
     });
+  }
+  for (std::int32_t e = 0; e < s.parent(); ++e) {
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.keep(columns.payment_default(e), p.load(l.entity, e).default_month); });
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     lanes.each([&](auto p)

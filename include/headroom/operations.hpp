@@ -55,23 +55,33 @@ HEADROOM_HD Real ratio(Real numerator, Real denominator, Real if_nothing) {
                 if_nothing);
 }
 
+// What the other entities' month means for the income of the one that is closed.
+struct Others {
+  Money revenue;   // borrowers', on which the parent spends SG&A too
+  Money pre_tax;   // borrowers', taxed with the parent's
+  Money fees_due;  // the entity's own waiver fees
+};
+
+// `taxed`: 1 for the parent, which pays the group's tax; 0 for a borrower.
 HEADROOM_HD Income close_income(const Entity& e, const EntityState& opening, Money opening_depreciation,
                                 const SiteFlows& site, const ContractFlows& contract, const PoolFlows& pool,
-                                const DebtFlows& debt, Real short_rate) {
+                                const DebtFlows& debt, Real short_rate, const Others& others, Money taxed) {
   Income i;
   i.revenue = contract.revenue + contract.forfeited + pool.revenue;
-  const Money sga = money(fma(e.sga_share_of_revenue, static_cast<Real>(i.revenue), e.sga_fixed_month));
+  const Real sold = static_cast<Real>(i.revenue + others.revenue);
+  const Money sga = money(fma(e.sga_share_of_revenue, sold, e.sga_fixed_month));
   const Money opex = site.opex + pool.cost + sga;
   i.ebitda = i.revenue + contract.recoveries - opex - contract.damages;
   const Money earned =
       money(static_cast<Real>(opening.cash) * e.cash_yield_share * short_rate * (1.0F / 12.0F));
-  i.interest = debt.interest + debt.fees - earned;
+  i.interest = debt.interest + debt.fees + others.fees_due - earned;
   const Money depreciation = site.depreciation + site.write_off + opening_depreciation;
   i.pre_tax = i.ebitda - e.stock_compensation_month - depreciation - i.interest;
 
-  const Money used = max(min(opening.tax_losses, money(e.loss_use_share * static_cast<Real>(i.pre_tax))), 0);
-  i.tax = max(money(e.tax_rate * static_cast<Real>(i.pre_tax - used)), 0);
-  i.losses = opening.tax_losses - used + max(-i.pre_tax, 0);
+  const Money profit = taxed * (i.pre_tax + others.pre_tax);
+  const Money used = max(min(opening.tax_losses, money(e.loss_use_share * static_cast<Real>(profit))), 0);
+  i.tax = max(money(e.tax_rate * static_cast<Real>(profit - used)), 0);
+  i.losses = opening.tax_losses - used + max(-profit, 0);
   i.net_income = i.pre_tax - i.tax;
   i.adjusted_net_income = i.net_income + e.stock_compensation_month;
 

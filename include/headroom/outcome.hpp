@@ -97,7 +97,7 @@ enum PathColumn : std::int32_t {
 
 // Order of the kept columns; every column holds one int32 a path.
 struct ColumnLayout {
-  std::int32_t years, quarters, covenants, sites, customers;
+  std::int32_t years, quarters, covenants, sites, customers, borrowers;
 
   HEADROOM_HD std::int32_t path(PathColumn c) const { return c; }
   HEADROOM_HD std::int32_t year(YearColumn c, std::int32_t y) const { return kPathColumnCount + c * years + y; }
@@ -114,12 +114,21 @@ struct ColumnLayout {
   HEADROOM_HD std::int32_t default_month(std::int32_t c) const {
     return months_late(sites) + c;
   }  // customer; kNever
-  HEADROOM_HD std::int32_t count() const { return default_month(customers); }
+  HEADROOM_HD std::int32_t first_uncured(std::int32_t v) const {
+    return default_month(customers) + v;
+  }  // month of the first breach that was neither cured nor waived, or kNever
+  HEADROOM_HD std::int32_t accelerated(std::int32_t v) const {
+    return first_uncured(covenants) + v;
+  }  // month or kNever
+  HEADROOM_HD std::int32_t payment_default(std::int32_t e) const {
+    return accelerated(covenants) + e;
+  }  // borrower; month or kNever
+  HEADROOM_HD std::int32_t count() const { return payment_default(borrowers); }
 };
 
 HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {
   const MonthRow& last = s.month[s.months - 1];
-  return {last.year + 1, last.quarter + 1, s.covenant.size, s.site.size, s.customer.size};
+  return {last.year + 1, last.quarter + 1, s.covenant.size, s.site.size, s.customer.size, s.parent()};
 }
 
 // Integer totals by month. series = measure, then kMeasureCount + covenant for headroom.

@@ -48,8 +48,13 @@ enum Switch : std::uint32_t {
   kRenewal = 1U << 19,        // random renewal at expiry
   kOptions = 1U << 20,        // random exercise of customers' options
   kAttrition = 1U << 21,      // on-demand attrition and bookings
+  // What people decide. Off: it is not done.
+  kCures = 1U << 22,         // equity cures and waivers
+  kConsequences = 1U << 23,  // what an uncured breach sets off
+  kDiscretion = 1U << 24,    // discretionary sites are not ordered while liquidity is short
+  kEquity = 1U << 25,        // shares are sold before a default
 };
-constexpr std::uint32_t kAllSwitches = (1U << 22) - 1;
+constexpr std::uint32_t kAllSwitches = (1U << 26) - 1;
 
 constexpr std::int32_t kRegimeCount = 3;  // shortage, balanced, glut
 enum Regime : std::int32_t { kShortage = 0, kBalanced = 1, kGlut = 2 };
@@ -230,9 +235,19 @@ struct OnDemandParams {
   Real platform_price_multiple, platform_cost_ratio;
 };
 
+// The parent, or a ring-fenced borrower under it. Tax, shares, the revolver and the group's SG&A are the
+// parent's.
 struct Entity {
   std::int32_t parent;  // -1: it is the parent
   Money cash, restricted_cash, min_cash;
+  // borrower
+  std::int32_t guaranteed;         // 1: the parent makes good what it cannot pay
+  std::int32_t capex_contributed;  // 1: the parent pays in the capex that neither draws nor its cash cover
+  Real lock_up_dscr;               // no distribution under it (trailing 3 months); 0: none
+  // reserve account and sweep
+  Money reserve;          // at as_of, beside restricted_cash
+  Real reserve_months;    // target, in months of the month's debt service
+  Real cash_sweep_share;  // of the cash above min_cash, to its tranches with cash_sweep
   Money receivables, payables_opex, payables_capex;
   Money opening_ppe;  // run-off part, excluding capex_paid of sites
   Real opening_ppe_life_months;
@@ -273,8 +288,13 @@ struct Tranche {
   std::int32_t refinanceable;
   Real refinance_spread;  // over the short rate, before the multiplier
   std::int32_t refinance_months;
-  Real conversion_price_usd;  // convertible only
-  std::int32_t lease;         // 1: finance lease; its principal is lease principal
+  Real conversion_price_usd;    // convertible only
+  std::int32_t lease;           // 1: finance lease; its principal is lease principal
+  std::int32_t cash_sweep;      // 1: takes the entity's sweep, in the order of the tranches
+  std::int32_t sweepable;       // 1: some of its entity's cash may ever be swept to it
+  std::int32_t may_accelerate;  // 1: a covenant or a cross-default can make it due
+  std::int32_t first_cross_default,
+      cross_defaults;  // entries of cross_default: tranches whose default is its own
 };
 
 // Agreed inflows of equity, warrants; ledger units.
@@ -303,6 +323,20 @@ struct Covenant {
   Window window;
   std::int32_t maximum;     // 1: the metric must not exceed the threshold; 0: not fall below it
   std::int32_t first_test;  // index of its row in covenant_test (months consecutive)
+  Real springing_share;     // tested only while `tranche` is drawn above this share of its size; 0: always
+  // cure by the parent's cash, in place of the missing cash flow, revenue, or of the debt too much
+  std::int32_t cures, cures_in_row,
+      last_cure;                       // number; consecutive tests; month of the last that may be cured
+  std::int32_t waivers, first_waiver;  // number; month from which lenders grant them
+  Real waiver_fee_share;               // of the covenant's debt
+  // consequences for the tranches of covenant_target, from the first month end after `grace_months`
+  std::int32_t grace_months;
+  std::int32_t cash_trap, draw_stop, cash_sweep;  // 0 or 1; the first and last of the entity
+  Real margin_step;                               // per year, while it lasts
+  std::int32_t acceleration_months;               // after grace; kNever: not accelerated
+  std::int32_t first_target, targets;
+
+  HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // is only recorded
 };
 struct CovenantTest {
   std::int32_t tested;  // 0 or 1
@@ -344,18 +378,24 @@ struct Scenario {
   View<Tranche> tranche;
   View<DatedFlow> dated_flow;
   View<Covenant> covenant;
-  View<CovenantTest> covenant_test;  // [covenant][months]
-  View<HistoryMonth> history;        // [entity][12]
-  View<PlanMonth> plan;              // [months]
-  View<Money> plan_contracted;       // [entity][months]: the plan's contracted revenue
+  View<CovenantTest> covenant_test;    // [covenant][months]
+  View<std::int32_t> covenant_target;  // tranches
+  View<std::int32_t> cross_default;    // tranches
+  View<HistoryMonth> history;          // [entity][12]
+  View<PlanMonth> plan;                // [months]
+  View<Money> plan_contracted;         // [entity][months]: the plan's contracted revenue
 
   HEADROOM_HD bool on(Switch s) const { return (switches & s) != 0; }
+  HEADROOM_HD std::int32_t parent() const { return entity.size - 1; }
+  // Where the consolidated figures stand: one entity is the group.
+  HEADROOM_HD std::int32_t group() const { return entity.size > 1 ? entity.size : 0; }
 
   // Calls f on every view: how a backend copies a scenario to its own memory.
   template <class F>
   void for_each_view(F&& f) {
     f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(contract), f(entity),
-        f(tranche), f(dated_flow), f(covenant), f(covenant_test), f(history), f(plan), f(plan_contracted);
+        f(tranche), f(dated_flow), f(covenant), f(covenant_test), f(covenant_target), f(cross_default),
+        f(history), f(plan), f(plan_contracted);
   }
 };
 static_assert(std::is_trivially_copyable_v<Scenario>);

@@ -115,6 +115,14 @@ struct TrancheState {
   }
 };
 
+// What covenants have set off for a tranche, as of the last month end.
+struct TrancheControl {
+  Real margin;                        // per year, on top of its spread
+  std::int32_t draws_stopped, swept;  // 0 or 1
+  std::int32_t accelerated;           // 0 or 1, for good
+  HEADROOM_HD constexpr void visit(auto&& f) { f(margin), f(draws_stopped), f(swept), f(accelerated); }
+};
+
 struct TrancheMonth {
   Money eligible_capex, collateral;
   HEADROOM_HD constexpr void visit(auto&& f) { f(eligible_capex), f(collateral); }
@@ -143,10 +151,12 @@ struct PoolFlows {
 };
 struct DebtFlows {
   Money interest, fees, amortisation, lease_principal, maturities, drawn, converted, balance;
+  Money called;     // of the balance: accelerated without recourse to the parent
+  Money sweepable;  // of the balance: what takes a sweep
   Real new_shares;  // million, by conversion
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(interest), f(fees), f(amortisation), f(lease_principal), f(maturities), f(drawn), f(converted),
-        f(balance), f(new_shares);
+        f(balance), f(called), f(sweepable), f(new_shares);
   }
 };
 
@@ -154,13 +164,49 @@ struct DebtFlows {
 struct EntityState {
   Money cash, restricted, receivables, payables_opex, payables_capex, ppe, opening_ppe, deferred, debt, gap,
       equity, tax_losses;
+  Money reserve;                       // account for debt service
   Real shares, share_price, leverage;  // million; USD; debt / EBITDA (last quarter x 4)
   Money liquidity, issued_in_quarter;
+  std::int32_t default_month;  // of a payment that nobody made good
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(cash), f(restricted), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(opening_ppe),
-        f(deferred), f(debt), f(gap), f(equity), f(tax_losses), f(shares), f(share_price), f(leverage),
-        f(liquidity), f(issued_in_quarter);
+        f(deferred), f(debt), f(gap), f(equity), f(tax_losses), f(reserve), f(shares), f(share_price),
+        f(leverage), f(liquidity), f(issued_in_quarter), f(default_month);
   }
+};
+
+// What covenants have set off for an entity, as of the last month end.
+struct EntityControl {
+  std::int32_t trapped, sweep_all;  // 0 or 1: no distributions; all cash above the minimum is swept
+  Money fee_due;                    // waivers', paid next month
+  HEADROOM_HD constexpr void visit(auto&& f) { f(trapped), f(sweep_all), f(fee_due); }
+};
+
+// A month end as covenants see it, by entity and consolidated.
+struct Position {
+  Money debt, cash, liquidity, backlog, collateral;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(debt), f(cash), f(liquidity), f(backlog), f(collateral); }
+};
+
+// What the borrowers' month leaves to the parent's.
+struct GroupMonth {
+  Money upstream;      // distributions less what the parent paid in
+  Money pre_tax, gap;  // sums
+  Money debt, cash, backlog, collateral;
+  Money ebitda, interest, principal, cfads, contracted;  // of the covenants' windows
+  Real online, sold, price_weight, start_price_weight;   // of PoolFlows
+  std::int32_t violations;
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(upstream), f(pre_tax), f(gap), f(debt), f(cash), f(backlog), f(collateral), f(ebitda), f(interest),
+        f(principal), f(cfads), f(contracted), f(online), f(sold), f(price_weight), f(start_price_weight),
+        f(violations);
+  }
+};
+
+// Swept from an entity's cash and not yet given to a tranche.
+struct Sweep {
+  Money left;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(left); }
 };
 
 // What covenant windows sum, one row a month, the last twelve kept.
@@ -169,8 +215,19 @@ struct WindowRow {
   HEADROOM_HD constexpr void visit(auto&& f) { f(ebitda), f(interest), f(principal), f(cfads), f(contracted); }
 };
 struct CovenantState {
-  std::int32_t first_breach, min_headroom;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(first_breach), f(min_headroom); }
+  std::int32_t first_breach, min_headroom;    // of the tests, cured or not
+  std::int32_t first_uncured, accelerated;    // months; kNever
+  std::int32_t months_in_breach;              // since the first of the uncured tests in a row; 0: none
+  std::int32_t cures, cures_in_row, waivers;  // used so far
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(first_breach), f(min_headroom), f(first_uncured), f(accelerated), f(months_in_breach), f(cures),
+        f(cures_in_row), f(waivers);
+  }
+};
+// What the covenant that is being tested makes somebody pay.
+struct CovenantPayment {
+  Money cure, waiver_fee;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(cure), f(waiver_fee); }
 };
 
 // What the path reports this month (series), and accumulates.
@@ -182,13 +239,13 @@ struct PathTotals {
   Money revenue, ebitda, cash_interest, cfo, capex, fcf, levered_fcf,
       net_income;  // of the calendar year so far
   Money quarter_fcf, total_fcf, peak_gap, min_liquidity;
-  std::int32_t liquidity_default_month, violations, glut_months;
+  std::int32_t violations, glut_months;
   Real tightness, price, short_rate, spread, power, churn;  // sums over months
   Real worst_delay;                                         // months, over sites
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(revenue), f(ebitda), f(cash_interest), f(cfo), f(capex), f(fcf), f(levered_fcf), f(net_income),
-        f(quarter_fcf), f(total_fcf), f(peak_gap), f(min_liquidity), f(liquidity_default_month), f(violations),
-        f(glut_months), f(tightness), f(price), f(short_rate), f(spread), f(power), f(churn), f(worst_delay);
+        f(quarter_fcf), f(total_fcf), f(peak_gap), f(min_liquidity), f(violations), f(glut_months),
+        f(tightness), f(price), f(short_rate), f(spread), f(power), f(churn), f(worst_delay);
   }
 };
 
@@ -223,15 +280,22 @@ struct StateLayout {
   Slot<ContractConstants> contract_constants;
   Slot<ContractState> contract;
   Slot<TrancheState> tranche;
-  Slot<TrancheMonth> tranche_month;
+  Slot<TrancheControl> tranche_control;
+  Slot<TrancheMonth> tranche_month;  // [tranche], then by entity for all of its tranches
   Slot<SiteFlows> site_flows;
   Slot<ContractFlows> contract_flows;
   Slot<PoolFlows> pool_flows;
   Slot<DebtFlows> debt_flows;
   Slot<EntityState> entity;
+  Slot<EntityControl> entity_control;
+  Slot<Sweep> sweep;  // [entity]
+  // By entity, and past the last consolidated where there are several: Scenario::group().
+  Slot<Position> position;
   Slot<WindowRow> window;       // [entity][12]
   Slot<WindowRow> window_sums;  // [entity][2]: last 3 months, last 12
+  Slot<GroupMonth> group_month;
   Slot<CovenantState> covenant;
+  Slot<CovenantPayment> verdict;
   Slot<PathTotals> totals;
   Slot<Observed> observed;               // [series]
   std::int32_t reals = 0, integers = 0;  // words a lane
@@ -258,15 +322,21 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.contract_constants, s.contract.size);
   l.place(l.contract, s.contract.size);
   l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity that has none
-  l.place(l.tranche_month, s.tranche.size + 1);
+  l.place(l.tranche_control, s.tranche.size);
+  l.place(l.tranche_month, s.tranche.size + s.entity.size);
   l.place(l.site_flows, s.entity.size);
   l.place(l.contract_flows, s.entity.size);
   l.place(l.pool_flows, s.entity.size);
   l.place(l.debt_flows, s.entity.size);
   l.place(l.entity, s.entity.size);
-  l.place(l.window, s.entity.size * 12);
-  l.place(l.window_sums, s.entity.size * 2);
+  l.place(l.entity_control, s.entity.size);
+  l.place(l.sweep, s.entity.size);
+  l.place(l.position, s.group() + 1);
+  l.place(l.window, (s.group() + 1) * 12);
+  l.place(l.window_sums, (s.group() + 1) * 2);
+  l.place(l.group_month, s.entity.size > 1 ? 1 : 0);
   l.place(l.covenant, s.covenant.size);
+  l.place(l.verdict, 1);
   l.place(l.totals, 1);
   l.place(l.observed, series_count(s));
   return l;

@@ -1400,41 +1400,37 @@ TEST(HandCovenants, EightMetricsStepsHolidaysFirstBreachAndLeastHeadroom) {
   revolver.commitment = 150, revolver.commitment_fee = 0.05F;
   data.tranche = {term, revolver};
 
-  const auto covenant = [](Metric metric, Window window, bool maximum) {
-    return Covenant{.entity = 0,
-                    .tranche = metric == Metric::ltv ? 0 : -1,
-                    .metric = metric,
-                    .window = window,
-                    .maximum = maximum ? 1 : 0,
-                    .first_test = 0};
+  const auto covenant = [](Metric metric, Window window) {
+    Covenant c = covenant_of(0, metric, window);
+    if (metric == Metric::ltv) c.tranche = 0;
+    return c;
   };
   double loan_now = 0, collateral_now = 0;  // of the month just closed
   const std::vector<Tested> tested = {
-      {covenant(Metric::dscr, Window::trailing_3, false),
+      {covenant(Metric::dscr, Window::trailing_3),
        [](const Sheet& s) {
          return capped(s.last(3, &Closed::cfads),
                        s.last(3, &Closed::gross_interest) + s.last(3, &Closed::scheduled));
        }},
-      {covenant(Metric::dscr, Window::trailing_12, false),
+      {covenant(Metric::dscr, Window::trailing_12),
        [](const Sheet& s) {
          return capped(s.last(12, &Closed::cfads),
                        s.last(12, &Closed::gross_interest) + s.last(12, &Closed::scheduled));
        }},
-      {covenant(Metric::leverage, Window::trailing_12, true),
+      {covenant(Metric::leverage, Window::trailing_12),
        [](const Sheet& s) { return capped(s.debt(), s.last(12, &Closed::ebitda)); }},
-      {covenant(Metric::leverage, Window::annualised_quarter, true),
+      {covenant(Metric::leverage, Window::annualised_quarter),
        [](const Sheet& s) { return capped(s.debt(), 4 * s.last(3, &Closed::ebitda)); }},
-      {covenant(Metric::net_leverage, Window::trailing_3, true),
+      {covenant(Metric::net_leverage, Window::trailing_3),
        [](const Sheet& s) { return capped(s.debt() - s.cash(), 4 * s.last(3, &Closed::ebitda)); }},
-      {covenant(Metric::interest_coverage, Window::trailing_12, false),
+      {covenant(Metric::interest_coverage, Window::trailing_12),
        [](const Sheet& s) { return capped(s.last(12, &Closed::ebitda), s.last(12, &Closed::gross_interest)); }},
-      {covenant(Metric::interest_coverage, Window::annualised_quarter, false),
+      {covenant(Metric::interest_coverage, Window::annualised_quarter),
        [](const Sheet& s) { return capped(s.last(3, &Closed::ebitda), s.last(3, &Closed::gross_interest)); }},
-      {covenant(Metric::liquidity, Window::trailing_3, false),
-       [](const Sheet& s) { return s.cash() + s.undrawn(); }},
-      {covenant(Metric::ltv, Window::trailing_3, true),
+      {covenant(Metric::liquidity, Window::trailing_3), [](const Sheet& s) { return s.cash() + s.undrawn(); }},
+      {covenant(Metric::ltv, Window::trailing_3),
        [&](const Sheet&) { return capped(loan_now, collateral_now); }},
-      {covenant(Metric::backlog_coverage, Window::trailing_3, false),
+      {covenant(Metric::backlog_coverage, Window::trailing_3),
        [](const Sheet& s) { return capped(s.rows().back().backlog, s.debt()); }},
   };
   // Monthly from month 2 on, with a holiday in 6 and 7; the threshold steps in month 9.
@@ -1536,12 +1532,7 @@ TEST(HandCovenants, RealizationIsMeasuredAgainstThePlanAndReachesIntoHistory) {
   data.contract = {running_contract(0, 40, 2.0, 10, "failing"), running_contract(0, 60, 2.0, 40, "other")};
   data.contract[1].customer = 1;
   for (const Window window : {Window::trailing_3, Window::trailing_12}) {
-    data.covenant.push_back({.entity = -1,
-                             .tranche = -1,
-                             .metric = Metric::contract_realization,
-                             .window = window,
-                             .maximum = 0,
-                             .first_test = static_cast<std::int32_t>(data.covenant_test.size())});
+    data.covenant.push_back(covenant_of(-1, Metric::contract_realization, window, data.covenant_test.size()));
     for (int t = 1; t <= kMonths; ++t) data.covenant_test.push_back({1, 0.75F});
   }
   const std::vector<std::int32_t> trace = trace_with_plan(data);
@@ -1570,12 +1561,7 @@ TEST(HandCovenants, LoanToValueWithoutATrancheIsOfAllDebt) {
   s.gpu_value_share = 1.0F, s.life_months = 48.0F, s.tranche = 0;
   data.site = {s};
   data.tranche = {tranche_of(TrancheKind::term, 2'000)};
-  data.covenant = {{.entity = 0,
-                    .tranche = -1,
-                    .metric = Metric::ltv,
-                    .window = Window::trailing_3,
-                    .maximum = 1,
-                    .first_test = 0}};
+  data.covenant = {covenant_of(0, Metric::ltv, Window::trailing_3)};
   data.covenant_test.assign(4, {1, 0.5F});
   const std::vector<std::int32_t> trace = trace_with_plan(data);
   for (int t = 1; t <= 4; ++t) {
@@ -1591,12 +1577,7 @@ TEST(HandCovenants, RatiosOfNothing) {
   data.entity[0].cash = 100;
   const Metric safe[] = {Metric::dscr, Metric::interest_coverage, Metric::backlog_coverage};
   for (const Metric metric : {safe[0], safe[1], safe[2], Metric::leverage}) {
-    data.covenant.push_back({.entity = 0,
-                             .tranche = -1,
-                             .metric = metric,
-                             .window = Window::trailing_3,
-                             .maximum = metric == Metric::leverage ? 1 : 0,
-                             .first_test = static_cast<std::int32_t>(data.covenant_test.size())});
+    data.covenant.push_back(covenant_of(0, metric, Window::trailing_3, data.covenant_test.size()));
     for (int t = 1; t <= 3; ++t) data.covenant_test.push_back({1, 2.0F});
   }
   const std::vector<std::int32_t> trace = trace_with_plan(data);

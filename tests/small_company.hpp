@@ -24,7 +24,7 @@ struct SwitchName {
   Switch bit;
   const char* name;
 };
-inline constexpr std::array<SwitchName, 22> all_switches = {{
+inline constexpr std::array<SwitchName, 26> all_switches = {{
     {kDemand, "demand"},
     {kRegimes, "regimes"},
     {kJumps, "jumps"},
@@ -47,19 +47,24 @@ inline constexpr std::array<SwitchName, 22> all_switches = {{
     {kRenewal, "renewal"},
     {kOptions, "options"},
     {kAttrition, "attrition"},
+    {kCures, "cures"},
+    {kConsequences, "consequences"},
+    {kDiscretion, "discretion"},
+    {kEquity, "equity_issue"},
 }};
 
 // ---- Parts of a company. Money in thousands of USD. ----
 
 inline constexpr double kSmallPrice = 2.0;  // market price of the only GPU type, USD per GPU-hour
 
-// As of 31 March; one entity without costs, taxes, debt or a single GPU; every switch off.
+// As of 31 March; one entity without costs, taxes, debt or a single GPU; no switch on but those of what people
+// decide.
 inline ScenarioData still_company(std::int32_t months) {
   ScenarioData data;
   Scenario& p = data.parameters;
   p.months = months;
   p.ledger_usd = 1000.0F;
-  p.switches = 0;
+  p.switches = kDecisions;
   for (int i = 0; i < kFactorCount; ++i) p.correlation[i][i] = 1.0F;
   p.demand.training_share = 0.5F;
   p.demand.start_regime = kBalanced;
@@ -191,6 +196,46 @@ inline Tranche tranche_of(TrancheKind kind, Money balance) {
   return t;
 }
 
+// Of an entity, -1: consolidated; only recorded. `first_test`: row of covenant_test.
+inline Covenant covenant_of(std::int32_t entity, Metric metric, Window window, std::size_t first_test = 0) {
+  Covenant c{};
+  c.entity = entity;
+  c.tranche = -1;
+  c.metric = metric;
+  c.window = window;
+  c.maximum = metric == Metric::leverage || metric == Metric::net_leverage || metric == Metric::ltv ? 1 : 0;
+  c.first_test = static_cast<std::int32_t>(first_test);
+  return c;
+}
+
+// The covenant's consequences fall on these tranches.
+inline Covenant with_lenders(ScenarioData& data, Covenant c, const std::vector<std::int32_t>& lenders) {
+  c.first_target = static_cast<std::int32_t>(data.covenant_target.size());
+  c.targets = static_cast<std::int32_t>(lenders.size());
+  for (const std::int32_t d : lenders) {
+    data.covenant_target.push_back(d);
+    Tranche& t = data.tranche[static_cast<std::size_t>(d)];
+    const Entity& e = data.entity[static_cast<std::size_t>(t.entity)];
+    if (c.cash_sweep != 0) t.sweepable = 1;
+    if (c.acceleration_months < kNever) t.may_accelerate = 1;
+    if (t.may_accelerate != 0 && e.parent >= 0 && e.guaranteed == 0) t.sweepable = 1;
+  }
+  return c;
+}
+
+// A borrower, to stand before the parent (then data.entity[1]): its capex contributed, without guarantee.
+inline Entity ring_fenced(const ScenarioData& data, Money cash) {
+  Entity e = data.entity.back();
+  e.parent = 1;
+  e.cash = cash;
+  e.revolver = -1;
+  e.issue_max_quarter = 0;
+  e.ev_to_ebitda = 0.0F;
+  e.shares_million = 1.0F;
+  e.capex_contributed = 1;
+  return e;
+}
+
 // ---- Runs. ----
 
 inline std::vector<BinRange> wide_bins(const Scenario& s) {
@@ -237,7 +282,10 @@ inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
   if (column < l.min_headroom(0)) return numbered("first breach of covenant", l.first_breach(0));
   if (column < l.months_late(0)) return numbered("min headroom of covenant", l.min_headroom(0));
   if (column < l.default_month(0)) return numbered("months late of site", l.months_late(0));
-  return numbered("default month of customer", l.default_month(0));
+  if (column < l.first_uncured(0)) return numbered("default month of customer", l.default_month(0));
+  if (column < l.accelerated(0)) return numbered("first uncured breach of covenant", l.first_uncured(0));
+  if (column < l.payment_default(0)) return numbered("acceleration by covenant", l.accelerated(0));
+  return numbered("payment default of borrower", l.payment_default(0));
 }
 
 }  // namespace headroom

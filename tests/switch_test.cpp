@@ -156,20 +156,28 @@ ScenarioData company_of_all_mechanisms() {
   data.launch = {{.planned_month = 6.0F, .ramp_months = 6.0F, .delay = delay(2.0, "gpu/next/launch")}};
   data.launch_effect = {0.15F};
 
-  Entity& e = data.entity[0];
+  Entity e = data.entity[0];
   e.cash = 6'000, e.min_cash = 500;
   e.sga_fixed_month = 20.0F;
   e.revolver = 2;
   e.refinance_leverage_limit = 100.0F;
+  e.issue_floor_price_usd = 0.0F, e.issue_max_quarter = 400;
+  e.policy_liquidity = 8'000;
+  Entity borrower = ring_fenced(data, 200);
+  borrower.min_cash = 50;
+  data.entity = {borrower, e};
+  data.history.assign(24, HistoryMonth{});
   Site old = running_site(400);
   old.power_floating_month = old.power_fixed_month = 30.0F;
   Site late = new_site(400, 5);
   late.stage_delay[kGpus] = delay(4.0, "site/new/gpus");
   late.ramp_months = 2.0F;
-  late.order_month = 1.0F, late.cancel_month = 2.0F, late.cancel_probability = 0.3F, late.sunk_share = 0.1F;
+  late.order_month = 3.0F, late.cancel_month = 4.0F, late.cancel_probability = 0.3F, late.sunk_share = 0.1F;
   late.capex = 12'000, late.order_share = 0.2F, late.delivery_share = 0.6F, late.tranche = 1;
   late.overrun_sigma = 0.15F, late.overrun_systemic = late.overrun_own = 0.7F;
   late.tail_probability = 0.1F, late.tail_add = 0.5F;
+  late.discretionary = 1;
+  old.entity = 1;
   data.site = {old, late};
   data.customer = {customer_of("acme"), customer_of("beta")};
   for (Customer& each : data.customer) {
@@ -185,6 +193,7 @@ ScenarioData company_of_all_mechanisms() {
   due.grace_months = 1.0F, due.damages_share = 0.1F, due.damages_cap = 400.0F;
   due.long_stop_months = 3.0F, due.termination_probability = 0.5F;
   due.prepayment = 600, due.prepayment_month = 2, due.credit_window_months = 24.0F;
+  dear.entity = option.entity = 1;
   data.contract = {dear, option, due};
   Tranche notes = tranche_of(TrancheKind::notes, 3'000);
   notes.fixed_rate = 0.08F, notes.maturity = 10;
@@ -194,14 +203,14 @@ ScenarioData company_of_all_mechanisms() {
   ddtl.draw_start_month = 0.0F, ddtl.draw_end_month = 30.0F;
   Tranche revolver = tranche_of(TrancheKind::revolver, 0);
   revolver.commitment = 2'000, revolver.spread = 0.03F;
+  notes.entity = revolver.entity = 1;
   data.tranche = {notes, ddtl, revolver};
-  data.covenant = {{.entity = 0,
-                    .tranche = -1,
-                    .metric = Metric::liquidity,
-                    .window = Window::trailing_3,
-                    .maximum = 0,
-                    .first_test = 0}};
+  Covenant realization = covenant_of(0, Metric::contract_realization, Window::trailing_3, kMonths);
+  realization.cures = 3, realization.cures_in_row = 2;
+  realization.draw_stop = realization.cash_trap = 1, realization.margin_step = 0.03F;
+  data.covenant = {covenant_of(1, Metric::liquidity, Window::trailing_3), with_lenders(data, realization, {1})};
   data.covenant_test.assign(kMonths, {1, 1'000.0F});
+  for (int t = 1; t <= kMonths; ++t) data.covenant_test.push_back({t > 6 ? 1 : 0, 0.85F});
   make_plan(data);
   return data;
 }
@@ -276,6 +285,11 @@ const std::vector<Mechanism>& mechanisms() {
       {kRenewal, {}, {}, [](Data& d) { d.contract[0].renewal_alpha = 1.4F; }},
       {kOptions, {}, {}, [](Data& d) { d.contract[1].option_alpha = 1.4F; }},
       {kAttrition, {}, {}, [](Data& d) { d.parameters.on_demand.attrition_month = 0.2F; }},
+      // Decisions: with nothing gone wrong there are none to take.
+      {kCures, {}, {}, [](Data& d) { d.covenant[1].cures = 1; }},
+      {kConsequences, {}, {}, [](Data& d) { d.covenant[1].margin_step = 0.05F; }},
+      {kDiscretion, {}, {}, [](Data& d) { d.entity[1].policy_liquidity = 7'000; }},
+      {kEquity, {}, {}, [](Data& d) { d.entity[1].issue_max_quarter = 100; }},
   };
   return all;
 }
@@ -286,7 +300,7 @@ std::string name_of(Switch bit) {
   return at == all_switches.end() ? "?" : at->name;
 }
 
-bool draws_nothing(Switch bit) { return bit == kSupply || bit == kAttrition; }
+bool draws_nothing(Switch bit) { return bit == kSupply || bit == kAttrition || (bit & kDecisions) != 0; }
 
 TEST(Switches, TheTableIsWhole) {
   std::uint32_t in_table = 0, named = 0;

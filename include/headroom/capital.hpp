@@ -174,7 +174,7 @@ HEADROOM_HD Money settle_lack(const Entity& e, Closing& c, Money cash) {
 // Cash above the minimum, in order: an open gap, the reserve account up to its target, the sweep, the
 // distribution (a borrower's, unless locked).
 HEADROOM_HD Money use_excess(const Entity& e, Closing& c, Money cash, Money debt_service, Money sweepable,
-                             Real sweep_share, std::int32_t distributes) {
+                             std::int32_t sweeps_all, std::int32_t distributes) {
   const Money gap_repaid = max(min(c.state.gap, cash - e.min_cash), 0);
   cash -= gap_repaid;
   c.state.gap -= gap_repaid;
@@ -184,7 +184,8 @@ HEADROOM_HD Money use_excess(const Entity& e, Closing& c, Money cash, Money debt
   cash -= to_reserve;
   c.state.reserve += to_reserve;
   const Money excess = max(cash - e.min_cash, 0);
-  c.swept = min(min(money(sweep_share * static_cast<Real>(excess)), excess), sweepable);
+  const Money share = min(money(e.cash_sweep_share * static_cast<Real>(excess)), excess);
+  c.swept = min(select(sweeps_all != 0, excess, share), sweepable);
   c.state.debt -= c.swept;
   c.to_parent = select(distributes != 0, select(c.state.gap == 0, excess - c.swept, 0), 0);
   return cash - c.swept - c.to_parent;

@@ -95,6 +95,7 @@ struct ClosingTerms {
   std::int32_t index, month;
   EquityInflow inflow;
   std::int32_t slot, slot_3;  // of the window rows: this month's, and the one that leaves three months
+  Money opening_ppe_left;     // it runs off straight-line
   Real lock_up_base;  // what CFADS must reach where no debt is served; out of reach downwards without a lock-up
   Mask sells_equity;
 };
@@ -106,6 +107,8 @@ HEADROOM_HD ClosingTerms closing_terms(const Scenario& s, std::int32_t entity, s
           .inflow = equity_inflow(s, entity, month),
           .slot = (month - 1) % 12,
           .slot_3 = (month + 8) % 12,
+          .opening_ppe_left = money(static_cast<Real>(e.opening_ppe) *
+                                    max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F)),
           .lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
           .sells_equity = Mask(s.on(kEquity))};
 }
@@ -147,19 +150,15 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
     others.pre_tax = group.pre_tax;
   }
 
-  // The opening balance runs off straight-line.
-  const Real t = static_cast<Real>(x.month);
-  const Money run_off_left =
-      money(static_cast<Real>(e.opening_ppe) * max(1.0F - t / e.opening_ppe_life_months, 0.0F));
-  const Money run_off = opening.opening_ppe - run_off_left;
+  const Money run_off = opening.opening_ppe - x.opening_ppe_left;
   const Income income =
-      close_income(e, opening, run_off, site, contract, pool, debt, m.short_rate, others, borrower ? 0 : 1);
+      close_income<!borrower>(e, opening, run_off, site, contract, pool, debt, m.short_rate, others);
 
   EntityState state = opening;
   state.receivables += income.receivables_change;
   state.payables_opex += income.payables_opex_change;
   state.payables_capex += income.payables_capex_change;
-  state.opening_ppe = run_off_left;
+  state.opening_ppe = x.opening_ppe_left;
   state.ppe += site.capex - site.depreciation - site.write_off - run_off;
   state.deferred += contract.prepaid - contract.credited - contract.refunded - contract.forfeited;
   state.debt += debt.drawn - debt.amortisation - debt.lease_principal - debt.maturities - debt.converted;
@@ -193,8 +192,7 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
   const std::int32_t locked = control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1);
   const std::int32_t distributes = borrower ? 1 - locked : 0;
   const std::int32_t sweeps_all = control.sweep_all | select(debt.called > 0, 1, 0);
-  const Real sweep_share = select(sweeps_all != 0, 1.0F, e.cash_sweep_share);
-  cash = use_excess(e, c, cash, row.interest + principal, debt.sweepable, sweep_share, distributes);
+  cash = use_excess(e, c, cash, row.interest + principal, debt.sweepable, sweeps_all, distributes);
   c.state.cash = cash;
   state = c.state;
   p.store(l.sweep, Sweep{c.swept}, entity);

@@ -62,10 +62,11 @@ struct Others {
   Money fees_due;  // the entity's own waiver fees
 };
 
-// `taxed`: 1 for the parent, which pays the group's tax; 0 for a borrower.
+// `taxed`: the parent, which pays the group's tax; a borrower pays none.
+template <bool taxed>
 HEADROOM_HD Income close_income(const Entity& e, const EntityState& opening, Money opening_depreciation,
                                 const SiteFlows& site, const ContractFlows& contract, const PoolFlows& pool,
-                                const DebtFlows& debt, Real short_rate, const Others& others, Money taxed) {
+                                const DebtFlows& debt, Real short_rate, const Others& others) {
   Income i;
   i.revenue = contract.revenue + contract.forfeited + pool.revenue;
   const Real sold = static_cast<Real>(i.revenue + others.revenue);
@@ -78,10 +79,13 @@ HEADROOM_HD Income close_income(const Entity& e, const EntityState& opening, Mon
   const Money depreciation = site.depreciation + site.write_off + opening_depreciation;
   i.pre_tax = i.ebitda - e.stock_compensation_month - depreciation - i.interest;
 
-  const Money profit = taxed * (i.pre_tax + others.pre_tax);
-  const Money used = max(min(opening.tax_losses, money(e.loss_use_share * static_cast<Real>(profit))), 0);
-  i.tax = max(money(e.tax_rate * static_cast<Real>(profit - used)), 0);
-  i.losses = opening.tax_losses - used + max(-profit, 0);
+  i.tax = i.losses = 0;
+  if constexpr (taxed) {
+    const Money profit = i.pre_tax + others.pre_tax;
+    const Money used = max(min(opening.tax_losses, money(e.loss_use_share * static_cast<Real>(profit))), 0);
+    i.tax = max(money(e.tax_rate * static_cast<Real>(profit - used)), 0);
+    i.losses = opening.tax_losses - used + max(-profit, 0);
+  }
   i.net_income = i.pre_tax - i.tax;
   i.adjusted_net_income = i.net_income + e.stock_compensation_month;
 

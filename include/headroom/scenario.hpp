@@ -55,6 +55,7 @@ enum Switch : std::uint32_t {
   kEquity = 1U << 25,        // shares are sold before a default
 };
 constexpr std::uint32_t kAllSwitches = (1U << 26) - 1;
+constexpr std::uint32_t kDecisions = kCures | kConsequences | kDiscretion | kEquity;
 
 constexpr std::int32_t kRegimeCount = 3;  // shortage, balanced, glut
 enum Regime : std::int32_t { kShortage = 0, kBalanced = 1, kGlut = 2 };
@@ -321,20 +322,19 @@ struct Covenant {
   std::int32_t tranche;  // ltv and backlog_coverage may name one, -1: the entity's debt
   Metric metric;
   Window window;
-  std::int32_t maximum;     // 1: the metric must not exceed the threshold; 0: not fall below it
-  std::int32_t first_test;  // index of its row in covenant_test (months consecutive)
-  Real springing_share;     // tested only while `tranche` is drawn above this share of its size; 0: always
+  std::int32_t maximum;         // 1: the metric must not exceed the threshold; 0: not fall below it
+  std::int32_t first_test;      // index of its row in covenant_test (months consecutive)
+  Real springing_share = 0.0F;  // tested only while `tranche` is drawn above this share of its size; 0: always
   // cure by the parent's cash, in place of the missing cash flow, revenue, or of the debt too much
-  std::int32_t cures, cures_in_row,
-      last_cure;                       // number; consecutive tests; month of the last that may be cured
-  std::int32_t waivers, first_waiver;  // number; month from which lenders grant them
-  Real waiver_fee_share;               // of the covenant's debt
+  std::int32_t cures = 0, cures_in_row = 0, last_cure = kNever;                               // number; consecutive tests; month of the last that may be cured
+  std::int32_t waivers = 0, first_waiver = 0;  // number; month from which lenders grant them
+  Real waiver_fee_share = 0.0F;                // of the covenant's debt
   // consequences for the tranches of covenant_target, from the first month end after `grace_months`
-  std::int32_t grace_months;
-  std::int32_t cash_trap, draw_stop, cash_sweep;  // 0 or 1; the first and last of the entity
-  Real margin_step;                               // per year, while it lasts
-  std::int32_t acceleration_months;               // after grace; kNever: not accelerated
-  std::int32_t first_target, targets;
+  std::int32_t grace_months = 0;
+  std::int32_t cash_trap = 0, draw_stop = 0, cash_sweep = 0;  // 0 or 1; the first and last of the entity
+  Real margin_step = 0.0F;                                    // per year, while it lasts
+  std::int32_t acceleration_months = kNever;                  // after grace; kNever: not accelerated
+  std::int32_t first_target = 0, targets = 0;
 
   HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // is only recorded
 };

@@ -101,7 +101,7 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   e.reserve = in.musd(table, "reserve_musd", 0.0);
   e.reserve_months = table.real("reserve_months", between(0.0, 60.0), 0.0);
   e.cash_sweep_share = table.real("cash_sweep_share", share(), 0.0);
-  e.parent < 0 ? read_parent(in, table, e) : read_borrower(table, e);
+  table.has("parent") ? read_borrower(table, e) : read_parent(in, table, e);
   read_history(in, table, index);
 }
 

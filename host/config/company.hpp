@@ -25,6 +25,8 @@ struct ScenarioData {
   std::vector<Contract> contract{};
   std::vector<Entity> entity{};
   std::vector<Tranche> tranche{};
+  std::vector<Real> repayment{};
+  std::vector<StepUp> step_up{};
   std::vector<DatedFlow> dated_flow{};
   std::vector<Covenant> covenant{};
   std::vector<CovenantTest> covenant_test{};

@@ -22,6 +22,8 @@ Scenario ScenarioData::view() const {
   over(s.contract, contract);
   over(s.entity, entity);
   over(s.tranche, tranche);
+  over(s.repayment, repayment);
+  over(s.step_up, step_up);
   over(s.dated_flow, dated_flow);
   over(s.covenant, covenant);
   over(s.covenant_test, covenant_test);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "host/config/load.hpp"
@@ -161,6 +162,81 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
   }
 }
 
+// How the balance is repaid between amortisation_start and amortisation_end.
+void read_repayment(Loading& in, const Table& table, Tranche& t) {
+  enum class Repayment : std::uint8_t { level, scheduled, sculpted, by_draw };
+  const auto way = table.choice<Repayment>("repayment",
+                                           {{"level", Repayment::level},
+                                            {"scheduled", Repayment::scheduled},
+                                            {"sculpted", Repayment::sculpted},
+                                            {"by_draw", Repayment::by_draw}},
+                                           Repayment::level);
+  if (way != Repayment::scheduled) {
+    forbid(table, {"instalments"}, "they are of a scheduled repayment", "add repayment = \"scheduled\"");
+  }
+  if (way != Repayment::by_draw) {
+    forbid(table, {"draw_term_months"}, "it is of a repayment by draw", "add repayment = \"by_draw\"");
+  }
+  const bool amortises = t.amortisation_start < kNever;
+  if (!amortises && (way == Repayment::scheduled || way == Repayment::sculpted)) {
+    table.reject("amortisation_start", "the repayment needs it", "add it, or remove 'repayment'");
+    return;
+  }
+  if (way == Repayment::scheduled || way == Repayment::sculpted) {
+    t.scheduled = 1;
+    t.sculpted = way == Repayment::sculpted ? 1 : 0;
+    t.first_repayment = static_cast<std::int32_t>(in.data.repayment.size());
+    // Level, until make_plan() knows better, or as scheduled.
+    for (std::int32_t month = 1; month <= in.months; ++month) {
+      in.data.repayment.push_back(static_cast<Real>(std::max(1, t.amortisation_end - month + 1)));
+    }
+  }
+  if (way == Repayment::scheduled) {
+    const auto first = in.data.repayment.begin() + t.first_repayment;
+    std::fill(first, in.data.repayment.end(), 0.0F);
+    double left = 1.0;
+    std::int32_t before = 0;
+    for (const Table& each : table.rows("instalments", 1)) {
+      const std::int32_t month = in.whole_month(each, "date");
+      const double part = each.number("share", share());
+      if (month < t.amortisation_start || month > t.amortisation_end) {
+        each.reject("date", "it lies outside the amortisation", "correct it, or the two dates of it");
+      } else if (month <= before) {
+        each.reject("date", "instalments must be in ascending order, one a month", "sort them");
+      } else if (part > left + 1e-9) {
+        each.reject("share", "together the shares are more than the whole", "correct them");
+      } else if (month <= in.months && part > 0) {
+        *(first + month - 1) = static_cast<Real>(std::max(1.0, left / part));
+      }
+      left = std::max(0.0, left - part);
+      before = month;
+    }
+  }
+  if (way == Repayment::by_draw) {
+    t.draw_term_months = table.integer("draw_term_months", between(1, 600));
+    if (t.draw_start_month >= kNeverReal) {
+      table.reject("repayment", "nothing is drawn", "add draw_end and advance_rate");
+      return;
+    }
+    t.first_draw_month = std::max(1, static_cast<std::int32_t>(std::floor(t.draw_start_month)) + 1);
+    const std::int32_t last_draw =
+        std::min(static_cast<std::int32_t>(std::ceil(t.draw_end_month)), in.months - t.draw_term_months);
+    t.vintages = std::max(0, last_draw - t.first_draw_month + 1);
+    for (const Tranche& other : in.data.tranche) t.first_vintage += other.vintages;
+    if (t.balance > 0 && !amortises) {
+      table.reject("amortisation_start", "what is drawn by as_of is repaid level from it", "add it");
+    }
+  }
+}
+
+void read_step_ups(Loading& in, const Table& table, Tranche& t) {
+  t.first_step_up = static_cast<std::int32_t>(in.data.step_up.size());
+  for (const Table& each : table.rows("step_ups")) {
+    in.data.step_up.push_back({in.whole_month(each, "from"), each.real("add_per_year", between(-1.0, 1.0))});
+    ++t.step_ups;
+  }
+}
+
 void read_tranche(Loading& in, const Table& table) {
   Tranche t{};
   constexpr auto unknown = static_cast<TrancheKind>(-1);  // one mistake, one problem
@@ -203,6 +279,13 @@ void read_tranche(Loading& in, const Table& table) {
     }
   } else {
     forbid(table, {"amortisation_end"}, "there is no 'amortisation_start'", "add it, or remove this");
+  }
+
+  read_repayment(in, table, t);
+  read_step_ups(in, table, t);
+  t.capitalises_interest = table.flag("draws_pay_interest", false) ? 1 : 0;
+  if (t.capitalises_interest != 0 && !table.has("draw_end")) {
+    table.reject("draws_pay_interest", "nothing is drawn against capex", "add draw_end and advance_rate");
   }
 
   t.refinanceable = table.flag("refinanceable", false) ? 1 : 0;

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "headroom/capital.hpp"
 #include "headroom_isas.hpp"
 #include "host/cpu/lanes.hpp"
 #include "host/risk/host_columns.hpp"
@@ -215,18 +216,67 @@ class CpuBackend final : public Backend {
   }
 };
 
-// One path, its values by month; `plan` and `contracted` may be null.
+// What make_plan() reads off the plan's path.
+struct PlanRows {
+  std::vector<PlanMonth> market;
+  std::vector<Money> contracted, cfads;  // [entity][months]
+};
+
+// One path, its values by month; `plan` may be null.
 std::vector<std::int32_t> trace(const Scenario& scenario, std::uint64_t seed, std::uint64_t path,
-                                PlanMonth* plan, Money* contracted) {
+                                PlanRows* plan) {
   const StateLayout layout = state_layout(scenario);
   Worker worker(scenario, layout, nullptr);
   std::vector<std::int32_t> values(
       static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months), kFixedMax);
   worker.memory().trace = values.data();
-  worker.memory().plan = plan;
-  worker.memory().plan_contracted = contracted;
+  if (plan != nullptr) {
+    worker.memory().plan = plan->market.data();
+    worker.memory().plan_contracted = plan->contracted.data();
+    worker.memory().plan_cfads = plan->cfads.data();
+  }
   choose_isa("auto").run_block(scenario, layout, seed, path, 1, worker.memory());
   return values;
+}
+
+// Debt service in proportion to the plan's cash flow available for it: principal = k CFADS - interest, with the
+// k that repays the loan by its end. Past the horizon CFADS stays what it was in its last twelve months. Plan
+// rates.
+void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads,
+            std::vector<Real>& repayment) {
+  const auto cfads_of = [&](std::int32_t month) {
+    const auto at = [&](std::int32_t m) {
+      return std::max(0.0, static_cast<double>(cfads[static_cast<std::size_t>(d.entity * s.months + m - 1)]));
+    };
+    if (month <= s.months) return at(month);
+    double sum = 0;
+    const std::int32_t first = std::max(1, s.months - 11);
+    for (std::int32_t m = first; m <= s.months; ++m) sum += at(m);
+    return sum / (s.months - first + 1);
+  };
+  const auto rate_of = [&](std::int32_t month) {
+    const CouponTerms terms = coupon_terms(s, d, month);
+    MarketState m{};
+    m.short_rate = s.month[std::min(month, s.months) - 1].rate_base;
+    TrancheState state{};
+    state.spread = d.spread;
+    return static_cast<double>(coupon_of(terms, state, 0.0F, m)) / 12.0;
+  };
+  const std::int32_t first = std::max(1, d.amortisation_start);
+  double worth = 0, discount = 1;  // of one unit of CFADS a month, at the start of the amortisation
+  for (std::int32_t m = first; m <= d.amortisation_end; ++m) {
+    discount /= 1.0 + rate_of(m);
+    worth += cfads_of(m) * discount;
+  }
+  if (worth <= 0) return;  // nothing to follow: level
+  double balance = 1;
+  for (std::int32_t m = first; m <= std::min(d.amortisation_end, s.months); ++m) {
+    const double principal = std::clamp(cfads_of(m) / worth - rate_of(m) * balance, 0.0, balance);
+    const double divisor = principal > 0 ? balance / principal : 0.0;
+    repayment[static_cast<std::size_t>(d.first_repayment + m - 1)] =
+        m == d.amortisation_end ? 1.0F : static_cast<Real>(divisor);
+    balance -= principal;
+  }
 }
 
 }  // namespace
@@ -243,17 +293,20 @@ void make_plan(ScenarioData& data) {
   Scenario scenario = data.view();
   scenario.switches = 0;
   scenario.has_plan = 0;
-  std::vector<PlanMonth> plan(static_cast<std::size_t>(scenario.months));
-  std::vector<Money> contracted(static_cast<std::size_t>(scenario.months) *
-                                static_cast<std::size_t>(scenario.entity.size));
-  trace(scenario, 0, 0, plan.data(), contracted.data());
-  data.plan = std::move(plan);
-  data.plan_contracted = std::move(contracted);
+  const auto rows = static_cast<std::size_t>(scenario.months) * static_cast<std::size_t>(scenario.entity.size);
+  PlanRows plan{std::vector<PlanMonth>(static_cast<std::size_t>(scenario.months)), std::vector<Money>(rows),
+                std::vector<Money>(rows)};
+  trace(scenario, 0, 0, &plan);
+  for (const Tranche& each : data.tranche) {
+    if (each.sculpted != 0) sculpt(scenario, each, plan.cfads, data.repayment);
+  }
+  data.plan = std::move(plan.market);
+  data.plan_contracted = std::move(plan.contracted);
   data.parameters.has_plan = 1;
 }
 
 std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path) {
-  return trace(scenario, seed, path, nullptr, nullptr);
+  return trace(scenario, seed, path, nullptr);
 }
 
 std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed) {

@@ -32,6 +32,7 @@ struct BlockMemory {
   std::int32_t* most;
   PlanMonth* plan;         // [months] of lane 0
   Money* plan_contracted;  // [entity][months] of lane 0
+  Money* plan_cfads;       // [entity][months] of lane 0
 };
 
 using BlockFunction = void (*)(const Scenario&, const StateLayout&, std::uint64_t seed,

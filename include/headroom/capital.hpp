@@ -15,16 +15,34 @@ struct TrancheStep {
   DebtFlows flows;
 };
 
-// Fee on the undrawn and coupon on the opening balance: the hedged share pays the swap rate, the rest max(r,
-// floor); both the spread, and what a breach adds to it. A fixed rate is a hedged share of 1. Draws fall on the
-// month end, so the interest of a month is known without a circle.
-HEADROOM_HD DebtFlows pay_interest(const TrancheState& state, Real margin, DebtFlows flows,
-                                   const MarketState& m, Real hedged_share, Real fixed_leg, Real floor,
-                                   Real commitment_fee) {
-  const Real hedged = select(state.refinanced != 0, 0.0F, hedged_share);
-  const Real coupon =
-      fma(hedged, fixed_leg, (1.0F - hedged) * max(m.short_rate, floor)) + state.spread + margin;
-  flows.interest += money(static_cast<Real>(state.balance) * coupon * (1.0F / 12.0F));
+// What of a tranche's coupon is the same on every path.
+struct CouponTerms {
+  Real hedged_share, fixed_leg, floor, step_up;
+};
+HEADROOM_HD CouponTerms coupon_terms(const Scenario& s, const Tranche& d, std::int32_t month) {
+  Real step_up = 0.0F;
+  for (std::int32_t k = 0; k < d.step_ups; ++k) {
+    const StepUp& each = s.step_up[d.first_step_up + k];
+    if (month >= each.month) step_up += each.add;
+  }
+  const bool fixed = d.fixed_rate > 0.0F;
+  return {fixed ? 1.0F : d.hedged_share, fixed ? d.fixed_rate : d.swap_rate, d.floor, step_up};
+}
+
+// Per year. The hedged share pays the swap rate, the rest max(r, floor); both the spread, its step-ups, and
+// what a breach adds. A fixed rate is a hedged share of 1.
+HEADROOM_HD Real coupon_of(const CouponTerms& x, const TrancheState& state, Real margin, const MarketState& m) {
+  const Real hedged = select(state.refinanced != 0, 0.0F, x.hedged_share);
+  return fma(hedged, x.fixed_leg, (1.0F - hedged) * max(m.short_rate, x.floor)) + state.spread +
+         (margin + x.step_up);
+}
+HEADROOM_HD Money interest_of(Real balance, Real coupon) { return money(balance * coupon * (1.0F / 12.0F)); }
+
+// Fee on the undrawn and coupon on the opening balance. Draws fall on the month end, so the interest of a month
+// is known without a circle, but where the draws themselves pay interest: draw_with_interest().
+HEADROOM_HD DebtFlows pay_interest(const CouponTerms& x, const TrancheState& state, Real margin,
+                                   DebtFlows flows, const MarketState& m, Real commitment_fee) {
+  flows.interest += interest_of(static_cast<Real>(state.balance), coupon_of(x, state, margin, m));
   flows.fees += money(static_cast<Real>(state.undrawn) * commitment_fee * (1.0F / 12.0F));
   flows.balance += state.balance;
   return flows;
@@ -87,26 +105,69 @@ HEADROOM_HD TrancheStep repay_refinanced(TrancheState state, DebtFlows flows) {
   return {state, flows};
 }
 
-// Fee on the undrawn; a draw at month end of `wanted`, at most the undrawn, where the market is open or need
-// not be.
-HEADROOM_HD TrancheStep draw_down(const Tranche& d, TrancheState state, DebtFlows flows, const MarketState& m,
-                                  Money newly_eligible, Mask needs_window, std::int32_t stopped) {
-  state.borrowing_base = max(state.borrowing_base + newly_eligible, 0);
-  const std::int32_t window = select(needs_window, m.window_open, 1);
-  const std::int32_t open = select(stopped != 0, 0, window);
-  const Money draw = select(open != 0, min(state.borrowing_base, state.undrawn), 0);
-  const Real spread = select(needs_window, d.spread * m.spread_multiplier, d.spread);
+// Of an amount repaid level over a term in whole units: the instalment, and what rounding leaves to the last.
+struct LastInstalment {
+  Money instalment, rest;
+};
+HEADROOM_HD LastInstalment last_instalment(Money amount, std::int32_t term_months) {
+  const Money instalment = money(static_cast<Real>(amount) / static_cast<Real>(term_months));
+  return {instalment, amount - term_months * instalment};
+}
+
+// Draws repaid one by one; those that end this month are paid in full and then due no more.
+HEADROOM_HD TrancheStep repay_draws(TrancheState state, DebtFlows flows, Instalments& due,
+                                    const LastInstalment& ending) {
+  const Money paid = max(min(due.level + ending.rest, state.balance), 0);
+  due.level -= ending.instalment;
+  state.balance -= paid;
+  flows.balance -= paid;
+  flows.amortisation += paid;
+  return {state, flows};
+}
+
+// What a month's draw depends on.
+struct Draw {
+  Money newly_eligible;
+  std::int32_t open;  // the market is, or need not be, and no breach has stopped draws
+  Real spread;        // locked by it
+};
+
+HEADROOM_HD TrancheStep book_draw(const Draw& x, Money draw, Money of_base, Real upfront_fee_share,
+                                  TrancheState state, DebtFlows flows) {
   const Real drawn = static_cast<Real>(draw);
   const Real before = static_cast<Real>(state.balance);
   state.spread =
-      select(draw > 0, fma(before, state.spread, drawn * spread) / max(before + drawn, 1.0F), state.spread);
+      select(draw > 0, fma(before, state.spread, drawn * x.spread) / max(before + drawn, 1.0F), state.spread);
   state.balance += draw;
   state.undrawn -= draw;
-  state.borrowing_base -= draw;
+  state.borrowing_base -= of_base;
   flows.balance += draw;
   flows.drawn += draw;
-  flows.fees += money(drawn * d.upfront_fee_share);
+  flows.fees += money(drawn * upfront_fee_share);
   return {state, flows};
+}
+
+// A draw on the month end of what is eligible, at most the undrawn.
+HEADROOM_HD TrancheStep draw_down(const Draw& x, Real upfront_fee_share, TrancheState state, DebtFlows flows) {
+  state.borrowing_base = max(state.borrowing_base + x.newly_eligible, 0);
+  const Money draw = select(x.open != 0, min(state.borrowing_base, state.undrawn), 0);
+  return book_draw(x, draw, draw, upfront_fee_share, state, flows);
+}
+
+// A draw in the middle of the month that also pays the month's interest, its own half month included: with the
+// opening balance B, what is eligible A and the coupon c, D = A + c/12 (B + D/2), so D = (A + c/12 B) / (1 -
+// c/24).
+HEADROOM_HD TrancheStep draw_with_interest(const Draw& x, Real coupon, Real upfront_fee_share,
+                                           TrancheState state, DebtFlows flows) {
+  state.borrowing_base = max(state.borrowing_base + x.newly_eligible, 0);
+  const Money on_balance = interest_of(static_cast<Real>(state.balance), coupon);
+  const Real half_month = coupon * (1.0F / 24.0F);
+  const Money wanted = money(static_cast<Real>(state.borrowing_base + on_balance) / (1.0F - half_month));
+  const Money draw = select(x.open != 0, min(wanted, state.undrawn), 0);
+  const Money on_draw = money(static_cast<Real>(draw) * half_month);
+  flows.interest += on_draw;
+  const Money of_base = max(min(draw - on_balance - on_draw, state.borrowing_base), 0);
+  return book_draw(x, draw, of_base, upfront_fee_share, state, flows);
 }
 
 // What a sweep leaves to a tranche, in the order of the tranches.

@@ -289,13 +289,30 @@ struct Tranche {
   std::int32_t refinanceable;
   Real refinance_spread;  // over the short rate, before the multiplier
   std::int32_t refinance_months;
-  Real conversion_price_usd;    // convertible only
-  std::int32_t lease;           // 1: finance lease; its principal is lease principal
-  std::int32_t cash_sweep;      // 1: takes the entity's sweep, in the order of the tranches
-  std::int32_t sweepable;       // 1: some of its entity's cash may ever be swept to it
-  std::int32_t may_accelerate;  // 1: a covenant or a cross-default can make it due
-  std::int32_t first_cross_default,
-      cross_defaults;  // entries of cross_default: tranches whose default is its own
+  Real conversion_price_usd;         // convertible only
+  std::int32_t lease;                // 1: finance lease; its principal is lease principal
+  std::int32_t cash_sweep;           // 1: takes the entity's sweep, in the order of the tranches
+  std::int32_t sweepable;            // 1: some of its entity's cash may ever be swept to it
+  std::int32_t may_accelerate;       // 1: a covenant or a cross-default can make it due
+  std::int32_t first_cross_default;  // entries of cross_default: tranches whose default is its own
+  std::int32_t cross_defaults;       // their number
+  // repayment and coupon that are not level
+  std::int32_t scheduled;         // 1: its row of `repayment` says what divides the balance
+  std::int32_t sculpted;          // 1: make_plan() fills that row, to follow the plan's CFADS
+  std::int32_t first_repayment;   // index of its row in repayment (months consecutive)
+  std::int32_t draw_term_months;  // each draw is repaid level over so many months; 0: all draws together
+  std::int32_t first_vintage;     // its draws by month, as far as they end within the horizon
+  std::int32_t vintages;          // their number
+  std::int32_t first_draw_month;  // of vintage 0
+  std::int32_t first_step_up;     // index of its first entry in step_up
+  std::int32_t step_ups;
+  std::int32_t capitalises_interest;  // 1: while it is available its draws pay its interest too
+};
+
+// From a month on, so much more than the spread or the fixed rate, per year.
+struct StepUp {
+  std::int32_t month;
+  Real add;
 };
 
 // Agreed inflows of equity, warrants; ledger units.
@@ -326,7 +343,8 @@ struct Covenant {
   std::int32_t first_test;      // index of its row in covenant_test (months consecutive)
   Real springing_share = 0.0F;  // tested only while `tranche` is drawn above this share of its size; 0: always
   // cure by the parent's cash, in place of the missing cash flow, revenue, or of the debt too much
-  std::int32_t cures = 0, cures_in_row = 0, last_cure = kNever;                               // number; consecutive tests; month of the last that may be cured
+  std::int32_t cures = 0, cures_in_row = 0,
+               last_cure = kNever;             // number; consecutive tests; month of the last that may be cured
   std::int32_t waivers = 0, first_waiver = 0;  // number; month from which lenders grant them
   Real waiver_fee_share = 0.0F;                // of the covenant's debt
   // consequences for the tranches of covenant_target, from the first month end after `grace_months`
@@ -376,6 +394,8 @@ struct Scenario {
   View<Contract> contract;  // sorted by site, then priority
   View<Entity> entity;      // borrowers first, the parent last
   View<Tranche> tranche;
+  View<Real> repayment;  // [scheduled tranche][months]: the balance is divided by it; 0: nothing is repaid
+  View<StepUp> step_up;
   View<DatedFlow> dated_flow;
   View<Covenant> covenant;
   View<CovenantTest> covenant_test;    // [covenant][months]
@@ -394,8 +414,8 @@ struct Scenario {
   template <class F>
   void for_each_view(F&& f) {
     f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(contract), f(entity),
-        f(tranche), f(dated_flow), f(covenant), f(covenant_test), f(covenant_target), f(cross_default),
-        f(history), f(plan), f(plan_contracted);
+        f(tranche), f(repayment), f(step_up), f(dated_flow), f(covenant), f(covenant_test), f(covenant_target),
+        f(cross_default), f(history), f(plan), f(plan_contracted);
   }
 };
 static_assert(std::is_trivially_copyable_v<Scenario>);

@@ -115,6 +115,17 @@ struct TrancheState {
   }
 };
 
+// Of a tranche whose draws are repaid one by one: what is due a month, and each draw whose end comes.
+struct Instalments {
+  Money level;
+  Money before;  // balance before this month's draw
+  HEADROOM_HD constexpr void visit(auto&& f) { f(level), f(before); }
+};
+struct Vintage {
+  Money drawn;
+  HEADROOM_HD constexpr void visit(auto&& f) { f(drawn); }
+};
+
 // What covenants have set off for a tranche, as of the last month end.
 struct TrancheControl {
   Real margin;                        // per year, on top of its spread
@@ -281,6 +292,8 @@ struct StateLayout {
   Slot<ContractState> contract;
   Slot<TrancheState> tranche;
   Slot<TrancheControl> tranche_control;
+  Slot<Instalments> instalments;  // [tranche]
+  Slot<Vintage> vintage;
   Slot<TrancheMonth> tranche_month;  // [tranche], then by entity for all of its tranches
   Slot<SiteFlows> site_flows;
   Slot<ContractFlows> contract_flows;
@@ -323,6 +336,10 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.contract, s.contract.size);
   l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity that has none
   l.place(l.tranche_control, s.tranche.size);
+  l.place(l.instalments, s.tranche.size);
+  std::int32_t vintages = 0;
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) vintages += s.tranche[d].vintages;
+  l.place(l.vintage, vintages);
   l.place(l.tranche_month, s.tranche.size + s.entity.size);
   l.place(l.site_flows, s.entity.size);
   l.place(l.contract_flows, s.entity.size);

@@ -266,12 +266,12 @@ inline std::vector<std::vector<std::int32_t>> read_columns(const Outcomes& outco
 
 inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
   static constexpr const char* path_columns[] = {
-      "total FCF",        "peak funding gap", "liquidity default month",
-      "min liquidity",    "dilution",         "violations",
-      "mean tightness",   "mean price",       "mean short rate",
-      "mean spread",      "mean power",       "mean churn",
-      "glut months",      "max months late",  "systemic delay",
-      "ageing multiplier"};
+      "total FCF",         "peak funding gap", "liquidity default month",
+      "min liquidity",     "dilution",         "violations",
+      "mean tightness",    "mean price",       "mean short rate",
+      "mean spread",       "mean power",       "mean churn",
+      "glut months",       "max months late",  "systemic delay",
+      "ageing multiplier", "first covenant"};
   static_assert(std::size(path_columns) == kPathColumnCount);
   const auto numbered = [&](const char* name, std::int32_t first) {
     return std::string(name) + ' ' + std::to_string(column - first);
@@ -285,7 +285,9 @@ inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
   if (column < l.first_uncured(0)) return numbered("default month of customer", l.default_month(0));
   if (column < l.accelerated(0)) return numbered("first uncured breach of covenant", l.first_uncured(0));
   if (column < l.payment_default(0)) return numbered("acceleration by covenant", l.accelerated(0));
-  return numbered("payment default of borrower", l.payment_default(0));
+  if (column < l.paid_in(0)) return numbered("payment default of borrower", l.payment_default(0));
+  if (column < l.distributed(0)) return numbered("paid in to borrower", l.paid_in(0));
+  return numbered("distributed by borrower", l.distributed(0));
 }
 
 }  // namespace headroom

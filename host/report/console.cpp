@@ -119,6 +119,50 @@ std::string covenant_table(const Company& company, const RiskReport& risk) {
   return text;
 }
 
+// What becomes of breaches, and which covenant is the first.
+std::string remedy_table(const Company& company, const RiskReport& risk) {
+  const auto has = [](const CovenantRisk& covenant) { return covenant.has_remedies; };
+  if (std::none_of(risk.covenants.begin(), risk.covenants.end(), has)) return "";
+  Table table;
+  table.row(
+      {"P within the horizon, %", "breach", "remedied", "uncured", "accelerated", "median", "binds first"});
+  table.rule();
+  for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
+    const CovenantRisk& covenant = risk.covenants[v];
+    table.row({covenant_label(company, risk, v), percent(covenant.breach.by_horizon()),
+               percent(covenant.remedied), percent(covenant.uncured.by_horizon()),
+               percent(covenant.accelerated.by_horizon()), happens_label(company, covenant.accelerated),
+               percent(covenant.binds_first)});
+  }
+  return "\nWhat becomes of a breach\n" + table.text() +
+         "  remedied: every breach of the path cured or waived. median: month of the acceleration.\n"
+         "  binds first: no other covenant is breached before; of those breached in one month the first in "
+         "this list.\n";
+}
+
+std::string borrower_table(const Company& company, const RiskReport& risk) {
+  if (risk.borrowers.empty()) return "";
+  Table table;
+  std::vector<std::string> header = {"P(payment default) within, %"};
+  for (const EventRisk::Within& within : risk.liquidity_default.within) {
+    header.push_back(fmt::format("{} months", within.months));
+  }
+  for (const char* each : {"median", "paid in", "95%", "distributed"}) header.emplace_back(each);
+  table.row(std::move(header));
+  table.rule();
+  for (std::size_t e = 0; e < risk.borrowers.size(); ++e) {
+    const BorrowerRisk& borrower = risk.borrowers[e];
+    event_rows(
+        table, company, shortened(company.entities[e].label, kLabelWidth), borrower.payment_default,
+        {supported(borrower.paid_in.mean, borrower.paid_in.mean_error, 1), quantile_text(borrower.paid_in, 95),
+         supported(borrower.distributed.mean, borrower.distributed.mean_error, 1)});
+  }
+  return "\nRing-fenced borrowers\n" + table.text() +
+         "  paid in: by the parent over the horizon, with cures; mean and 95%; distributed: to the parent, "
+         "mean;"
+         " USD million.\n";
+}
+
 std::string liquidity_lines(const RiskReport& risk) {
   Table table;
   table.row({"USD million", "mean", "s.e.", "5%", "50%", "95%", "99%"});
@@ -175,7 +219,8 @@ std::string identities(const RiskReport& risk) {
 std::string run_text(const Company& company, const Scenario& /*scenario*/, const RiskReport& risk,
                      const std::vector<GuidanceCheck>& guidance, const RunFacts& facts) {
   return head(company, risk, facts) + fcf_table(company, risk) + covenant_table(company, risk) +
-         liquidity_lines(risk) + driver_table(risk) + guidance_table(company, guidance) + identities(risk);
+         remedy_table(company, risk) + borrower_table(company, risk) + liquidity_lines(risk) +
+         driver_table(risk) + guidance_table(company, guidance) + identities(risk);
 }
 
 }  // namespace headroom::report

@@ -48,7 +48,8 @@ void fcf_line(std::string& out, const Company& company, std::string_view period,
   line.end(out);
 }
 
-// Covenant events carry no test of their own: any covenant, liquidity default.
+// Events without a test of their own: any covenant, liquidity default, what comes of a breach, borrowers'
+// defaults.
 void event_lines(std::string& out, const Company& company, std::string_view id, const EventRisk& event) {
   for (std::size_t t = 0; t < event.cumulative.size(); ++t) {
     Line line;
@@ -121,6 +122,15 @@ std::string covenants_csv(const Company& company, const RiskReport& risk) {
   }
   if (!risk.covenants.empty()) event_lines(out, company, "any", risk.any_breach);
   event_lines(out, company, "liquidity_default", risk.liquidity_default);
+  for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
+    const CovenantRisk& covenant = risk.covenants[v];
+    if (!covenant.has_remedies) continue;
+    event_lines(out, company, company.covenants[v].id + "/uncured", covenant.uncured);
+    event_lines(out, company, company.covenants[v].id + "/acceleration", covenant.accelerated);
+  }
+  for (std::size_t e = 0; e < risk.borrowers.size(); ++e) {
+    event_lines(out, company, company.entities[e].id + "/payment_default", risk.borrowers[e].payment_default);
+  }
   return out;
 }
 

@@ -181,8 +181,9 @@ constexpr std::array<PathColumnNames, kPathColumnCount> kPathColumns = {
      {"glut_months", "months of glut"},
      {"max_months_late", "months late, worst site"},
      {"systemic_delay", "systemic delay draw (normal)"},
-     {"ageing_multiplier", "ageing multiplier of GPU prices"}}};
-static_assert(kPathColumns[kAgeingMultiplier].key == "ageing_multiplier");
+     {"ageing_multiplier", "ageing multiplier of GPU prices"},
+     {"first_covenant", "covenant breached first"}}};
+static_assert(kPathColumns[kFirstCovenant].key == "first_covenant");
 
 constexpr std::array<std::string_view, 8> kMetrics = {"dscr",         "contract_realization", "leverage",
                                                       "net_leverage", "interest_coverage",    "liquidity",

@@ -104,8 +104,25 @@ Json covenants_json(const Company& company, const RiskReport& risk) {
                    {"unit", unit_of(covenant.metric)},
                    {"limit", covenant.maximum ? "maximum" : "minimum"},
                    {"breach", json(company, covenant.breach)},
+                   {"remedied", json(covenant.remedied)},
+                   {"uncured", json(company, covenant.uncured)},
+                   {"acceleration", json(company, covenant.accelerated)},
+                   {"binds_first", json(covenant.binds_first)},
                    {"least_headroom", json(covenant.min_headroom)},
                    {"tests", tests}});
+  }
+  return out;
+}
+
+Json borrowers_json(const Company& company, const RiskReport& risk) {
+  Json out = Json::array();
+  for (std::size_t e = 0; e < risk.borrowers.size(); ++e) {
+    const BorrowerRisk& borrower = risk.borrowers[e];
+    out.push_back({{"id", company.entities[e].id},
+                   {"label", company.entities[e].label},
+                   {"payment_default", json(company, borrower.payment_default)},
+                   {"paid_in_musd", json(borrower.paid_in)},
+                   {"distributed_musd", json(borrower.distributed)}});
   }
   return out;
 }
@@ -195,6 +212,7 @@ Json results(const Company& company, const Scenario& scenario, const RiskReport&
           {"covenants", covenants_json(company, risk)},
           {"any_breach", json(company, risk.any_breach)},
           {"liquidity_default", json(company, risk.liquidity_default)},
+          {"borrowers", borrowers_json(company, risk)},
           {"joint", joint_json(company, risk)},
           {"peak_funding_gap_musd", json(risk.peak_funding_gap)},
           {"least_liquidity_musd", json(risk.min_liquidity)},

@@ -246,9 +246,29 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
           {t, as_written(test.threshold) / threshold_units, wilson(failing, report.paths)});
     }
     add(covenant.breach, [&, v] { return event_risk(columns, layout.first_breach(v), months); });
+    covenant.has_remedies = !terms.plain();
+    add(covenant.uncured, [&, v] { return event_risk(columns, layout.first_uncured(v), months); });
+    add(covenant.accelerated, [&, v] { return event_risk(columns, layout.accelerated(v), months); });
     add(covenant.min_headroom, [&columns, id = layout.min_headroom(v), units] {
       return distribution(columns, id, units, true, kFixedMax);
     });
+  }
+
+  if (layout.covenants > 0) {
+    tasks.emplace_back([&] {
+      const std::vector<std::uint64_t> first = columns.counts(layout.path(kFirstCovenant), layout.covenants);
+      for (std::size_t v = 0; v < first.size(); ++v) {
+        report.covenants[v].binds_first = wilson(first[v], report.paths);
+      }
+    });
+  }
+
+  report.borrowers.resize(at(layout.borrowers));
+  for (std::int32_t e = 0; e < layout.borrowers; ++e) {
+    BorrowerRisk& borrower = report.borrowers[at(e)];
+    add(borrower.payment_default, [&, e] { return event_risk(columns, layout.payment_default(e), months); });
+    add(borrower.paid_in, [&, e] { return distribution(columns, layout.paid_in(e), musd); });
+    add(borrower.distributed, [&, e] { return distribution(columns, layout.distributed(e), musd); });
   }
 
   report.sites.resize(at(layout.sites));
@@ -294,8 +314,8 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     report.any_breach.cumulative.assign(at(months), wilson(0, report.paths));
     report.any_breach.within.push_back({months, wilson(0, report.paths)});
   }
-  report.drivers.reserve(kPathColumnCount - kMeanTightness);
-  for (std::int32_t d = kMeanTightness; d < kPathColumnCount; ++d) {
+  report.drivers.reserve(kAgeingMultiplier + 1 - kMeanTightness);
+  for (std::int32_t d = kMeanTightness; d <= kAgeingMultiplier; ++d) {
     report.drivers.push_back({static_cast<PathColumn>(d), {}, {}, {}});
   }
   for (DriverMeans& driver : report.drivers) {
@@ -316,6 +336,10 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     add(report.bands[at(s)], [&, s] { return series_bands(scenario, outcomes, s, plan); });
   }
   run_tasks(columns.concurrency(), tasks);
+  for (CovenantRisk& covenant : report.covenants) {
+    covenant.remedied =
+        wilson(covenant.breach.by_horizon().count - covenant.uncured.by_horizon().count, report.paths);
+  }
 
   const ColumnStore::NotZero offenders = columns.not_zero(layout.path(kViolations));
   if (offenders.count > 0) {

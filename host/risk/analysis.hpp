@@ -89,7 +89,12 @@ struct CovenantRisk {
   };
   Metric metric{};
   bool maximum = false;       // true: the metric must not exceed the threshold
-  EventRisk breach;           // the first failed test
+  EventRisk breach;           // the first failed test, cured or not
+  bool has_remedies = false;  // cures, waivers or consequences
+  EventRisk uncured;          // the first breach that was neither cured nor waived
+  EventRisk accelerated;      // its lenders call their loans
+  Probability remedied;       // breached within the horizon, and every breach cured or waived
+  Probability binds_first;    // breached, and no other covenant before
   std::vector<Test> tests;    // by date
   Distribution min_headroom;  // least headroom over the path's tests, metric's unit (liquidity in musd)
 };
@@ -99,6 +104,13 @@ struct SiteRisk {
   Distribution months_late;  // given that it opens
   Probability late;          // opens, but later than planned
   Probability never_opens;
+};
+
+// A ring-fenced borrower.
+struct BorrowerRisk {
+  EventRisk payment_default;  // of what neither its reserve nor a guarantee covers
+  Distribution paid_in;       // by the parent over the horizon, cures among it, musd
+  Distribution distributed;   // to the parent, musd
 };
 
 // A driver's mean over each path, over all paths and over those that end badly.
@@ -141,6 +153,7 @@ struct RiskReport {
   std::vector<CovenantRisk> covenants;
   EventRisk any_breach;  // of any covenant
   EventRisk liquidity_default;
+  std::vector<BorrowerRisk> borrowers;
   // [covenants + 1][covenants + 1]: both within the horizon; the last row and column are the liquidity default.
   std::vector<std::vector<Probability>> joint;
 

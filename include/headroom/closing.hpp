@@ -199,6 +199,8 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
   const Money upstream = c.to_parent - c.from_parent;
   if constexpr (borrower) {
     state.equity -= upstream;
+    state.paid_in += c.from_parent;
+    state.distributed += c.to_parent;
     state.liquidity = state.cash;
     const std::int32_t now = select(c.shortfall > 0, x.month, select(debt.called > c.swept, x.month, kNever));
     state.default_month = min(state.default_month, now);
@@ -389,6 +391,7 @@ HEADROOM_HD void keep_path(const StateLayout& l, std::int32_t parent, Real openi
   p.keep(kMaxMonthsLate, fixed(totals.worst_delay));
   p.keep(kSystemicDelay, fixed(constants.systemic));
   p.keep(kAgeingMultiplier, fixed(constants.xi));
+  p.keep(kFirstCovenant, kNever);
 }
 
 }  // namespace headroom

@@ -512,6 +512,7 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
     borrower.liquidity += cure - repaid;
     borrower.debt -= repaid;
     borrower.equity += cure;
+    borrower.paid_in += cure;
     p.store(l.entity, borrower, entity);
     EntityState payer = p.load(l.entity, parent);
     payer.cash -= cure;
@@ -915,6 +916,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   const Real opening_shares = s.entity[parent].shares_million;
   lanes.each([&](auto p)
                  HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
+  lanes.each([&](auto p) HEADROOM_LANE { p.store(l.first_breach, FirstBreach{kNever, kNever}); });
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const Mask plain(s.covenant[v].plain());
     lanes.each([&](auto p) HEADROOM_LANE {
@@ -923,11 +925,20 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.keep(columns.min_headroom(v), state.min_headroom);
       p.keep(columns.first_uncured(v), select(plain, state.first_breach, state.first_uncured));
       p.keep(columns.accelerated(v), state.accelerated);
+      FirstBreach first = p.load(l.first_breach);
+      first.covenant = select(state.first_breach < first.month, v, first.covenant);
+      first.month = min(state.first_breach, first.month);
+      p.store(l.first_breach, first);
+      p.keep(kFirstCovenant, first.covenant);
     });
   }
   for (std::int32_t e = 0; e < s.parent(); ++e) {
-    lanes.each([&](auto p)
-                   HEADROOM_LANE { p.keep(columns.payment_default(e), p.load(l.entity, e).default_month); });
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const EntityState state = p.load(l.entity, e);
+      p.keep(columns.payment_default(e), state.default_month);
+      p.keep(columns.paid_in(e), state.paid_in);
+      p.keep(columns.distributed(e), state.distributed);
+    });
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     lanes.each([&](auto p)

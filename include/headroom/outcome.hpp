@@ -92,6 +92,7 @@ enum PathColumn : std::int32_t {
   kMaxMonthsLate,     // worst site, fixed point
   kSystemicDelay,     // M, fixed point
   kAgeingMultiplier,  // xi, fixed point
+  kFirstCovenant,     // which covenant is breached first, of those breached in one month the first; kNever
   kPathColumnCount
 };
 
@@ -123,7 +124,10 @@ struct ColumnLayout {
   HEADROOM_HD std::int32_t payment_default(std::int32_t e) const {
     return accelerated(covenants) + e;
   }  // borrower; month or kNever
-  HEADROOM_HD std::int32_t count() const { return payment_default(borrowers); }
+  // Of a borrower over the horizon: what the parent paid in, cures among it, and what it distributed.
+  HEADROOM_HD std::int32_t paid_in(std::int32_t e) const { return payment_default(borrowers) + e; }
+  HEADROOM_HD std::int32_t distributed(std::int32_t e) const { return paid_in(borrowers) + e; }
+  HEADROOM_HD std::int32_t count() const { return distributed(borrowers); }
 };
 
 HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {

@@ -178,11 +178,12 @@ struct EntityState {
   Money reserve;                       // account for debt service
   Real shares, share_price, leverage;  // million; USD; debt / EBITDA (last quarter x 4)
   Money liquidity, issued_in_quarter;
+  Money paid_in, distributed;  // by and to the parent, since the start
   std::int32_t default_month;  // of a payment that nobody made good
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(cash), f(restricted), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(opening_ppe),
         f(deferred), f(debt), f(gap), f(equity), f(tax_losses), f(reserve), f(shares), f(share_price),
-        f(leverage), f(liquidity), f(issued_in_quarter), f(default_month);
+        f(leverage), f(liquidity), f(issued_in_quarter), f(paid_in), f(distributed), f(default_month);
   }
 };
 
@@ -239,6 +240,11 @@ struct CovenantState {
 struct CovenantPayment {
   Money cure, waiver_fee;
   HEADROOM_HD constexpr void visit(auto&& f) { f(cure), f(waiver_fee); }
+};
+
+struct FirstBreach {
+  std::int32_t month, covenant;  // kNever
+  HEADROOM_HD constexpr void visit(auto&& f) { f(month), f(covenant); }
 };
 
 // What the path reports this month (series), and accumulates.
@@ -309,6 +315,7 @@ struct StateLayout {
   Slot<GroupMonth> group_month;
   Slot<CovenantState> covenant;
   Slot<CovenantPayment> verdict;
+  Slot<FirstBreach> first_breach;
   Slot<PathTotals> totals;
   Slot<Observed> observed;               // [series]
   std::int32_t reals = 0, integers = 0;  // words a lane
@@ -354,6 +361,7 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.group_month, s.entity.size > 1 ? 1 : 0);
   l.place(l.covenant, s.covenant.size);
   l.place(l.verdict, 1);
+  l.place(l.first_breach, 1);
   l.place(l.totals, 1);
   l.place(l.observed, series_count(s));
   return l;

@@ -162,7 +162,7 @@ ScenarioData company_of_all_mechanisms() {
   e.revolver = 2;
   e.refinance_leverage_limit = 100.0F;
   e.issue_floor_price_usd = 0.0F, e.issue_max_quarter = 400;
-  e.policy_liquidity = 9'100;
+  e.policy_liquidity = 9'300;
   Entity borrower = ring_fenced(data, 200);
   borrower.min_cash = 50;
   data.entity = {borrower, e};
@@ -288,7 +288,7 @@ const std::vector<Mechanism>& mechanisms() {
       // Decisions: with nothing gone wrong there are none to take.
       {kCures, {}, {}, [](Data& d) { d.covenant[1].cures = 1; }},
       {kConsequences, {}, {}, [](Data& d) { d.covenant[1].margin_step = 0.05F; }},
-      {kDiscretion, {}, {}, [](Data& d) { d.entity[1].policy_liquidity = 9'200; }},
+      {kDiscretion, {}, {}, [](Data& d) { d.entity[1].policy_liquidity = 20'000; }},
       {kEquity, {}, {}, [](Data& d) { d.entity[1].issue_max_quarter = 100; }},
   };
   return all;

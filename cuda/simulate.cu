@@ -60,16 +60,23 @@ struct Thread {
   std::uint64_t index;        // within the launch
   std::uint32_t warp;         // lanes of this warp that hold a path
 
+  HEADROOM_HD auto path() const {
+    const std::uint64_t path = job.first + index;
+    return Path<GridStride, CurandPhilox>{{job.real + slot, job.integer + slot, {slots}, 0},
+                                          static_cast<std::uint32_t>(path),
+                                          static_cast<std::uint32_t>(path >> 32),
+                                          static_cast<std::uint32_t>(job.seed),
+                                          static_cast<std::uint32_t>(job.seed >> 32),
+                                          job.columns + index,
+                                          job.column_stride};
+  }
   template <class F>
   HEADROOM_HD void each(F&& f) const {
-    const std::uint64_t path = job.first + index;
-    f(Path<GridStride, CurandPhilox>{{job.real + slot, job.integer + slot, {slots}, 0},
-                                     static_cast<std::uint32_t>(path),
-                                     static_cast<std::uint32_t>(path >> 32),
-                                     static_cast<std::uint32_t>(job.seed),
-                                     static_cast<std::uint32_t>(job.seed >> 32),
-                                     job.columns + index,
-                                     job.column_stride});
+    f(path());
+  }
+  template <class F>
+  HEADROOM_HD std::uint32_t any(F&& f) const {
+    return f(path());
   }
 
   // Integers, so the order of adding does not matter. Each path adds to its bin in device memory, once for the

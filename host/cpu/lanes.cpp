@@ -18,22 +18,34 @@ struct Block {
   std::uint64_t seed, first_path;
   std::int32_t count;
 
-  template <class F>
-  HEADROOM_HD void each(F&& f) {
+  HEADROOM_HD auto path(std::int32_t lane) const {
     const auto low = static_cast<std::uint32_t>(first_path);
     const auto high = static_cast<std::uint32_t>(first_path >> 32);
-    const auto seed_low = static_cast<std::uint32_t>(seed);
-    const auto seed_high = static_cast<std::uint32_t>(seed >> 32);
+    return Path<LaneStride, PhiloxGenerator>{
+        {memory.real, memory.integer, {}, lane},
+        low + static_cast<std::uint32_t>(lane),
+        select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
+        static_cast<std::uint32_t>(seed),
+        static_cast<std::uint32_t>(seed >> 32),
+        memory.column + lane,
+        static_cast<std::size_t>(memory.column_stride)};
+  }
+
+  template <class F>
+  HEADROOM_HD void each(F&& f) {
+    const Block& block = *this;
 #pragma omp simd
-    for (std::int32_t lane = 0; lane < kLanes; ++lane) {
-      f(Path<LaneStride, PhiloxGenerator>{{memory.real, memory.integer, {}, lane},
-                                          low + static_cast<std::uint32_t>(lane),
-                                          select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
-                                          seed_low,
-                                          seed_high,
-                                          memory.column + lane,
-                                          static_cast<std::size_t>(memory.column_stride)});
-    }
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) f(block.path(lane));
+  }
+
+  // The bits that any lane gives.
+  template <class F>
+  HEADROOM_HD std::uint32_t any(F&& f) {
+    const Block& block = *this;
+    std::uint32_t bits = 0;
+#pragma omp simd reduction(| : bits)
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) bits |= f(block.path(lane));
+    return bits;
   }
 
   HEADROOM_HD void observe(std::int32_t series, std::int32_t month) {

@@ -67,6 +67,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.site_constants, SiteConstants{opened, site.delivery_month, 1.0F, 0}, i);
       p.store(l.site, SiteState{site.capex_paid, 0, start_price, status}, i);
+      p.store(l.site_month, SiteMonth{}, i);  // nothing on line until it opens
     });
     if (site.running != 0) {
       lanes.each([&](auto p) HEADROOM_LANE { p.keep(columns.months_late(i), 0); });
@@ -76,21 +77,13 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       if (site.has_stage[k] == 0) continue;
       const DelayParams delay = site.stage_delay[k];
       const Real planned = site.stage_month[k];
+      const Mask brings_gpus(k == kGpus);
       lanes.each([&](auto p) HEADROOM_LANE {
         SiteConstants path = p.load(l.site_constants, i);
         const Real done =
             planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, p.words(0, delay.stream).w0);
         path.ready = max(path.ready, done);
-        p.store(l.site_constants, path, i);
-        p.store(l.site_month, SiteMonth{done, 0, 0, 0, 0, 0},
-                i);  // kept for the line below: the last stage is the GPUs
-      });
-    }
-    if (site.has_stage[kGpus] != 0) {
-      static_assert(kGpus == kStageCount - 1);
-      lanes.each([&](auto p) HEADROOM_LANE {
-        SiteConstants path = p.load(l.site_constants, i);
-        path.delivery = p.load(l.site_month, i).online;
+        path.delivery = select(brings_gpus, done, path.delivery);
         p.store(l.site_constants, path, i);
       });
     }
@@ -156,6 +149,93 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
 }
 
+// By tranche, and in the slot past the last for all of them.
+template <class P>
+HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, const TrancheMonth& m,
+                         const P& p) {
+  const auto add = [&](std::int32_t d) HEADROOM_LANE {
+    TrancheMonth sum = p.load(l.tranche_month, d);
+    sum.eligible_capex += m.eligible_capex;
+    sum.collateral += m.collateral;
+    p.store(l.tranche_month, sum, d);
+  };
+  add(tranche);
+  add(all);
+}
+
+// A site in service since before as_of: the same on every path but for what its lenders count.
+template <class Lanes>
+HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
+                                      const SiteTerms& terms, Lanes& lanes) {
+  const Site site = s.site[i];
+  const SiteConstants path{site.planned_ready_month, site.delivery_month, 1.0F, 0};
+  const SiteStep same = advance_site(site, path, SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.site_month, same.month, i);
+    SiteFlows flows = p.load(l.site_flows, site.entity);
+    flows.opex += same.flows.opex;
+    store<&SiteFlows::opex>(p, l.site_flows, flows, site.entity);
+  });
+  if (site.tranche < 0) return;
+  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
+  const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money value = collateral(site, terms, site.planned_ready_month, gpu_cost,
+                                   p.load(l.gpu, site.gpu_type).price / start_price);
+    finance(l, site.tranche, s.tranche.size, {same.flows.capex, value}, p);
+  });
+}
+
+// One site that is built on the path. `decided`: its order or its refusal falls into this month.
+template <class Lanes>
+HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, bool decided,
+                                    const SiteTerms& terms, Lanes& lanes) {
+  const Site site = s.site[i];
+  const std::uint32_t needs =
+      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(p.load(l.site_constants, i), terms); });
+  const bool pays = decided || terms.t == 1.0F || terms.dated_share != site_terms(site, terms.t - 1.0F).dated_share;
+  if (pays || (needs & kNeedsDeliveries) != 0) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteStep step = pay_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                     p.load(l.gpu, site.gpu_type).price);
+      SiteFlows flows = p.load(l.site_flows, site.entity);
+      flows.capex += step.flows.capex;
+      flows.write_off += step.flows.write_off;
+      p.store(l.site, step.state, i);
+      store<&SiteFlows::capex, &SiteFlows::write_off>(p, l.site_flows, flows, site.entity);
+      if (site.tranche >= 0) finance(l, site.tranche, s.tranche.size, {step.flows.capex, 0}, p);
+    });
+  }
+  if ((needs & kNeedsOperation) == 0) {
+    // Closed on every path: what it costs is the same wherever it is still to come.
+    const Money standing = money(standing_cost(site, kNeverReal, terms));
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteState state = p.load(l.site, i);
+      SiteFlows flows = p.load(l.site_flows, site.entity);
+      flows.opex += select(state.status <= kOrdered, standing, 0);
+      flows.net_ppe += state.capex - state.depreciated;
+      store<&SiteFlows::opex, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+    });
+    return;
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const SiteStep step = operate_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms);
+    SiteFlows flows = p.load(l.site_flows, site.entity);
+    flows.opex += step.flows.opex;
+    flows.depreciation += step.flows.depreciation;
+    flows.net_ppe += step.flows.net_ppe;
+    store<&SiteState::depreciated>(p, l.site, step.state, i);
+    p.store(l.site_month, step.month, i);
+    store<&SiteFlows::opex, &SiteFlows::depreciation, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+  });
+  if (site.tranche < 0) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money value = site_collateral(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                        p.load(l.gpu, site.gpu_type).price);
+    finance(l, site.tranche, s.tranche.size, {0, value}, p);
+  });
+}
+
 // The probability with which a contract that is not in full service is ended at the end of this month.
 HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract, std::int32_t month) {
   const Real t = static_cast<Real>(month);
@@ -164,13 +244,37 @@ HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract
   return due ? contract.termination_probability : 0.0F;
 }
 
-// One contract in one month: the steps it can have, in order. Uniform conditions stand here, outside the lanes.
+// Fees, deliveries and prepayments of a month in which `steps` is what some lane of a contract can have.
+template <bool delivering, bool late, class Lanes>
+HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
+                                const ContractTerms& terms, Lanes& lanes) {
+  const std::int32_t site = s.contract[c].site, entity = s.contract[c].entity;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    ContractStep step = serve<delivering>(terms, p.load(l.contract, c), p.load(l.site_month, site),
+                                          p.load(l.contract_flows, entity), p.load(l.market));
+    if constexpr (late) step = charge_damages(terms, step);
+    if constexpr (delivering) step = prepay(terms, step);
+    step = credit(terms, step);
+    store<&SiteMonth::left, &SiteMonth::left_end>(p, l.site_month, step.site, site);
+    store<&ContractState::unearned, &ContractState::last_fee>(p, l.contract, step.state, c);
+    store<&ContractFlows::revenue, &ContractFlows::credited>(p, l.contract_flows, step.flows, entity);
+    if constexpr (delivering) {
+      store<&ContractState::status, &ContractState::end, &ContractState::prepaid>(p, l.contract, step.state, c);
+      store<&ContractFlows::prepaid>(p, l.contract_flows, step.flows, entity);
+    }
+    if constexpr (late) {
+      store<&ContractState::damages>(p, l.contract, step.state, c);
+      store<&ContractFlows::damages>(p, l.contract_flows, step.flows, entity);
+    }
+  });
+}
+
+// One contract in one month: the steps that some lane needs, in order.
 template <class Lanes>
 HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
-                                  Mask reported, Lanes& lanes) {
+                                  Lanes& lanes) {
   const Contract contract = s.contract[c];
   const Customer customer = s.customer[contract.customer];
-  const std::int32_t gpu = s.site[contract.site].gpu_type;
   const Real t = static_cast<Real>(month);
   const auto within = [&](Real date) { return date > t - 1.0F && date <= t; };
 
@@ -183,47 +287,60 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
     });
   }
   const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages), s.ledger_usd);
-  const auto service = [&](auto p) HEADROOM_LANE {
-    const std::int32_t default_month = p.load(l.customer, contract.customer).default_month;
-    ContractStep step = release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
-                                default_month, p.load(l.site, contract.site).status);
-    step = serve(terms, step.state, p.load(l.site_month, contract.site), step.flows, p.load(l.market));
-    p.store(l.site_month, step.site, contract.site);
-    step = charge_damages(terms, step.state, step.flows);
-    step = prepay(terms, step.state, step.flows);
-    step.flows.recoveries += recovery(step.state, month, default_month, terms.claim_per_fee);
-    return step;
-  };
-  // No contract ends before its date, or before its term has run from its planned start.
-  const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
-  const bool may_step_down = s.on(kStepDown) && contract.step_down_hazard_month > 0.0F;
-  // Both are rare and dear, so a month that can have neither does not carry them.
-  const auto month_of = [&](auto after) HEADROOM_LANE {
+  const std::uint32_t needs = lanes.any([&](auto p) HEADROOM_LANE {
+    return contract_needs(p.load(l.contract, c), month, p.load(l.customer, contract.customer).default_month,
+                          p.load(l.site, contract.site).status);
+  });
+  if ((needs & kNeedsRelease) != 0) {
     lanes.each([&](auto p) HEADROOM_LANE {
-      ContractStep step = after(p, service(p));
-      step.flows.backlog += select(reported, contract_backlog(contract, step.state, t, s.ledger_usd), 0);
-      step.flows.unearned += select(reported, step.state.unearned, 0);
+      const ContractStep step = release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
+                                        p.load(l.customer, contract.customer).default_month,
+                                        p.load(l.site, contract.site).status);
       p.store(l.contract, step.state, c);
       p.store(l.contract_flows, step.flows, contract.entity);
     });
-  };
-  const Real trigger = exp(contract.step_down_trigger_log);
-  const Mask steps_down(may_step_down), renewal(s.on(kRenewal));
-  const auto lower = [&](auto p, ContractStep step) HEADROOM_LANE {
-    step.state = step_down(contract, p.load(l.contract_constants, c).step_down_threshold, step.state,
-                           p.load(l.market), p.load(l.gpu, gpu).price, trigger, steps_down);
-    return step;
-  };
-  if (may_expire) {
-    month_of([&](auto p, ContractStep step) HEADROOM_LANE {
-      step = lower(p, step);
-      return expire(contract, terms, p.load(l.contract_constants, c), step.state, step.flows, p.load(l.market),
-                    p.load(l.gpu, gpu).price, renewal);
+  }
+  if ((needs & kNeedsRecovery) != 0) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      ContractFlows flows = p.load(l.contract_flows, contract.entity);
+      flows.recoveries += recovery(p.load(l.contract, c), month,
+                                   p.load(l.customer, contract.customer).default_month, terms.claim_per_fee);
+      store<&ContractFlows::recoveries>(p, l.contract_flows, flows, contract.entity);
     });
-  } else if (may_step_down) {
-    month_of(lower);
-  } else {
-    month_of([](auto, ContractStep step) HEADROOM_LANE { return step; });
+  }
+  // Before the contract date nothing is served; a prepayment may fall due.
+  const bool started = t >= contract.start_month;
+  const bool delivers = (needs & kNeedsDelivery) != 0 && started;
+  const bool pays = (needs & kNeedsPayment) != 0 && terms.prepayment_due != 0;
+  if ((needs & kNeedsDelivery) != 0 && terms.damages_per_price > 0.0F) {
+    serve_contract<true, true>(s, l, c, terms, lanes);
+  } else if (delivers || pays) {
+    serve_contract<true, false>(s, l, c, terms, lanes);
+  } else if ((needs & kNeedsService) != 0) {
+    serve_contract<false, false>(s, l, c, terms, lanes);
+  }
+  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F && (needs & (kNeedsService | kNeedsDelivery)) != 0) {
+    const Real trigger = exp(contract.step_down_trigger_log);
+    const std::int32_t gpu = s.site[contract.site].gpu_type;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractState state =
+          step_down(contract, p.load(l.contract_constants, c).step_down_threshold, p.load(l.contract, c),
+                    p.load(l.market), p.load(l.gpu, gpu).price, trigger);
+      store<&ContractState::price, &ContractState::step_down_hazard>(p, l.contract, state, c);
+    });
+  }
+  // No contract ends before its date, or before its term has run from its planned start.
+  const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
+  if (may_expire && lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
+    const Mask renewal(s.on(kRenewal));
+    const std::int32_t gpu = s.site[contract.site].gpu_type;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractStep step = expire(contract, terms, p.load(l.contract_constants, c), p.load(l.contract, c),
+                                       p.load(l.contract_flows, contract.entity), p.load(l.market),
+                                       p.load(l.gpu, gpu).price, renewal);
+      p.store(l.contract, step.state, c);
+      p.store(l.contract_flows, step.flows, contract.entity);
+    });
   }
 }
 
@@ -268,7 +385,7 @@ HEADROOM_HD void report_contract(const Scenario& s, const StateLayout& l, std::i
     ContractFlows flows = p.load(l.contract_flows, contract.entity);
     flows.backlog += contract_backlog(contract, state, t, s.ledger_usd);
     flows.unearned += state.unearned;
-    p.store(l.contract_flows, flows, contract.entity);
+    store<&ContractFlows::backlog, &ContractFlows::unearned>(p, l.contract_flows, flows, contract.entity);
   });
 }
 
@@ -440,54 +557,24 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
-    if (within(site.order_month)) {
+    const bool ordered = within(site.order_month);
+    const bool refused = within(site.cancel_month) && s.on(kCancellation);
+    const bool decided = ordered || refused;
+    if (ordered) {
       const Money least = site.discretionary != 0 ? s.entity[site.entity].policy_liquidity : -kFixedMax;
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, site.entity).liquidity, least), i);
       });
     }
-    if (within(site.cancel_month) && s.on(kCancellation)) {
+    if (refused) {
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, decide_site(p.load(l.site_constants, i), p.load(l.site, i)), i);
       });
     }
-    const SiteTerms terms = site_terms(site, t);
     if (site.running != 0) {
-      // Open since before as_of: all but its collateral is the same on every path.
-      const SiteStep same =
-          advance_site(site, SiteConstants{site.planned_ready_month, site.delivery_month, 1.0F, 0},
-                       SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
-      const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
-      const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
-      lanes.each([&](auto p) HEADROOM_LANE {
-        SiteMonth site_month = same.month;
-        site_month.collateral = collateral(site, terms, site.planned_ready_month, gpu_cost,
-                                           p.load(l.gpu, site.gpu_type).price / start_price);
-        p.store(l.site_month, site_month, i);
-        SiteFlows flows = p.load(l.site_flows, site.entity);
-        flows.opex += same.flows.opex;
-        p.store(l.site_flows, flows, site.entity);
-      });
+      advance_running_site(s, l, i, site_terms(site, t), lanes);
     } else {
-      lanes.each([&](auto p) HEADROOM_LANE {
-        const SiteStep step = advance_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
-                                           p.load(l.gpu, site.gpu_type).price);
-        p.store(l.site, step.state, i);
-        p.store(l.site_month, step.month, i);
-        p.store(l.site_flows, add(p.load(l.site_flows, site.entity), step.flows), site.entity);
-      });
-    }
-    if (site.tranche >= 0) {
-      // By tranche, and in the slot past the last for all of them.
-      lanes.each([&](auto p) HEADROOM_LANE {
-        const SiteMonth m = p.load(l.site_month, i);
-        const TrancheMonth own = p.load(l.tranche_month, site.tranche);
-        const TrancheMonth all = p.load(l.tranche_month, s.tranche.size);
-        p.store(l.tranche_month, TrancheMonth{own.eligible_capex + m.capex, own.collateral + m.collateral},
-                site.tranche);
-        p.store(l.tranche_month, TrancheMonth{all.eligible_capex + m.capex, all.collateral + m.collateral},
-                s.tranche.size);
-      });
+      advance_built_site(s, l, i, decided, site_terms(site, t), lanes);
     }
   }
 
@@ -502,13 +589,9 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     any_leaves = any_leaves || leaving_probability(s, s.contract[c], month) > 0.0F;
   }
-  // Backlog and deferred revenue are taken with the service, or after the departures of a month that can have
-  // some.
-  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, Mask(!any_leaves), lanes);
-  if (any_leaves) {
-    end_late_contracts(s, l, month, lanes);
-    for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
-  }
+  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, lanes);
+  if (any_leaves) end_late_contracts(s, l, month, lanes);
+  for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
   const PoolTerms terms = pool_terms(s.on_demand, t);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];

@@ -78,6 +78,16 @@ struct Thread {
   HEADROOM_HD std::uint32_t any(F&& f) const {
     return f(path());
   }
+  // The words of a month and stream; drawn where they are asked for.
+  struct Draw {
+    std::int32_t month;
+    StreamId stream;
+    template <class P>
+    HEADROOM_HD Philox4 operator()(const P& p) const {
+      return p.words(month, stream);
+    }
+  };
+  HEADROOM_HD Draw draw(std::int32_t, std::int32_t month, StreamId stream) const { return {month, stream}; }
 
   // Integers, so the order of adding does not matter. Each path adds to its bin in device memory, once for the
   // whole warp where all fall into one bin (a month's tax is 0 on most paths). Not measured yet; expected

@@ -2,13 +2,18 @@
 // backend.
 //
 // `lanes.each(f)` calls f(path) for every path the caller holds: a CUDA thread its own, the host each lane of a
-// block. `lanes.observe(series, month)` takes the value just observed into the backend's integer histograms and
-// sums. Loops over objects are outside, lanes inside, so a host lane loop is one short branch-free body.
+// block. `lanes.any(f)` gives the bits that f(path) gives for any of them: what no path needs is then left out
+// for all. `lanes.draw(k, month, stream)` gives the random words of each, as draw(path), until the next draw of
+// the same k. `lanes.observe(series, month)` takes the value just observed into the backend's integer histograms
+// and sums. Loops over objects are outside, lanes inside, so a host lane loop is one short branch-free body.
 #pragma once
 
 #include "headroom/closing.hpp"
 
 namespace headroom {
+
+// Draws that a lane loop may use at a time: k = 0..kDraws-1.
+constexpr std::int32_t kDraws = 3;
 
 // One path as the model sees it: its memory, its random words, its kept columns.
 template <class Stride, class Generator>
@@ -42,8 +47,9 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), delivery(s.on(kDelivery)),
       overrun(s.on(kOverrun)), defaults(s.on(kDefault)), options(s.on(kOptions)),
       any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
+  const auto parameters = lanes.draw(0, 0, s.path_stream);
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.constants, start_constants(s, demand, ageing, any_systemic, p.words(0, s.path_stream)));
+    p.store(l.constants, start_constants(s, demand, ageing, any_systemic, parameters(p)));
     p.store(l.market, start_market(s));
     PathTotals totals{};
     totals.min_liquidity = kFixedMax;
@@ -53,9 +59,10 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   });
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
+    const auto words = lanes.draw(0, 0, launch.delay.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
       const Real systemic = p.load(l.constants).systemic;
-      const Real delay = drawn_delay(launch.delay, launches, systemic, p.words(0, launch.delay.stream).w0);
+      const Real delay = drawn_delay(launch.delay, launches, systemic, words(p).w0);
       p.store(l.launch, LaunchState{launch.planned_month + delay}, h);
     });
   }
@@ -78,25 +85,29 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       const DelayParams delay = site.stage_delay[k];
       const Real planned = site.stage_month[k];
       const Mask brings_gpus(k == kGpus);
+      const auto words = lanes.draw(0, 0, delay.stream);
       lanes.each([&](auto p) HEADROOM_LANE {
         SiteConstants path = p.load(l.site_constants, i);
         const Real done =
-            planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, p.words(0, delay.stream).w0);
+            planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
         path.ready = max(path.ready, done);
         path.delivery = select(brings_gpus, done, path.delivery);
         p.store(l.site_constants, path, i);
       });
     }
     const DelayParams delay = site.commissioning_delay;
+    const auto commissioning = lanes.draw(0, 0, delay.stream);
+    const auto cost = lanes.draw(1, 0, site.cost_stream);
+    const auto refusal = lanes.draw(2, 0, site.cancel_stream);
     const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
     lanes.each([&](auto p) HEADROOM_LANE {
       SiteConstants path = p.load(l.site_constants, i);
       PathTotals totals = p.load(l.totals);
       const Real systemic = p.load(l.constants).systemic;
       path.ready +=
-          site.commissioning_months + drawn_delay(delay, delivery, systemic, p.words(0, delay.stream).w0);
-      path.cost_multiplier = cost_multiplier(site, overrun, systemic, p.words(0, site.cost_stream));
-      path.cancelled = select(uniform(p.words(0, site.cancel_stream).w0) < cancel_probability, 1, 0);
+          site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
+      path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
+      path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
       p.store(l.site_constants, path, i);
       const Real late = path.ready - site.planned_ready_month;
       totals.worst_delay = max(totals.worst_delay, late);
@@ -106,16 +117,18 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     const Customer customer = s.customer[c];
+    const auto words = lanes.draw(0, 0, customer.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Real threshold = select(defaults, exponential(p.words(0, customer.stream).w0), kNeverReal);
+      const Real threshold = select(defaults, exponential(words(p).w0), kNeverReal);
       p.store(l.customer, CustomerState{threshold, 0.0F, kNever}, c);
     });
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     const Contract contract = s.contract[c];
     const ContractState opening = start_contract(contract);
+    const auto words = lanes.draw(0, 0, contract.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Philox4 w = p.words(0, contract.stream);
+      const Philox4 w = words(p);
       const Real u_option = select(options, uniform(w.w2), 0.5F);
       p.store(l.contract_constants,
               ContractConstants{uniform(w.w0), exponential(w.w1), u_option, static_cast<std::int32_t>(w.w3)},
@@ -502,22 +515,24 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
 
   // 1. The market: demand, supply, prices, rates, spread, power, churn.
   const MarketSwitches on(s);
+  const auto words_a = lanes.draw(0, month, s.market_stream[0]);
+  const auto words_b = lanes.draw(1, month, s.market_stream[1]);
+  const auto words_c = lanes.draw(2, month, s.market_stream[2]);
   lanes.each([&](auto p) HEADROOM_LANE {
     MarketState m = p.load(l.market);
-    const Philox4 a = p.words(month, s.market_stream[0]);
-    const Philox4 b = p.words(month, s.market_stream[1]);
-    const Philox4 jumps = p.words(month, s.market_stream[2]);
-    const Shocks shocks = correlated_shocks(s, on, a, b);
-    m = advance_demand(s, on, row, p.load(l.constants), m, shocks, b.w3, jumps);
+    const Philox4 b = words_b(p);
+    const Shocks shocks = correlated_shocks(s, on, words_a(p), b);
+    m = advance_demand(s, on, row, p.load(l.constants), m, shocks, b.w3, words_c(p));
     m = advance_supply(s, on, row, plan, m);
     m.cycle = advance_cycle(s.price, m, shocks.z[kPrice]);
     m = advance_rates(s, on, row, plan, m, shocks);
     p.store(l.market, m);
   });
   if (quarter_starts && s.on(kFundingWindow)) {
+    const auto words = lanes.draw(0, month, s.market_stream[3]);
     lanes.each([&](auto p) HEADROOM_LANE {
       MarketState m = p.load(l.market);
-      const Real u = uniform(p.words(month, s.market_stream[3]).w0);
+      const Real u = uniform(words(p).w0);
       m.window_open = select(u < by_regime(s.rates.window_open, m.regime), 1, 0);
       p.store(l.market, m);
     });

@@ -20,7 +20,8 @@ struct Block {
   BlockMemory memory;
   std::uint64_t seed, first_path;
   std::int32_t count;
-  BlockWords drawn[kDraws];
+  const BlockKeys& keys;
+  BlockWords* drawn;  // [kDraws]
 
   template <class F>
   HEADROOM_HD void each(F&& f) {
@@ -47,22 +48,20 @@ struct Block {
     }
   };
   HEADROOM_HD Draw draw(std::int32_t place, std::int32_t month, StreamId stream) {
-    const BlockCounter at{first_path, static_cast<std::uint32_t>(month), stream, seed};
-    draw_block(at, drawn[place]);
+    draw_block({first_path, static_cast<std::uint32_t>(month), stream}, keys, drawn[place]);
     return {drawn[place]};
   }
 
   HEADROOM_HD Lane path(std::int32_t lane) const {
     const auto low = static_cast<std::uint32_t>(first_path);
     const auto high = static_cast<std::uint32_t>(first_path >> 32);
-    return {
-        {memory.real, memory.integer, {}, lane},
-        low + static_cast<std::uint32_t>(lane),
-        select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
-        static_cast<std::uint32_t>(seed),
-        static_cast<std::uint32_t>(seed >> 32),
-        memory.column + lane,
-        static_cast<std::size_t>(memory.column_stride)};
+    return {{memory.real, memory.integer, {}, lane},
+            low + static_cast<std::uint32_t>(lane),
+            select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
+            static_cast<std::uint32_t>(seed),
+            static_cast<std::uint32_t>(seed >> 32),
+            memory.column + lane,
+            static_cast<std::size_t>(memory.column_stride)};
   }
 
   HEADROOM_HD void observe(std::int32_t series, std::int32_t month) {
@@ -101,7 +100,9 @@ void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::u
   // Copies whose address stays here: the compiler then knows that no store of a lane changes them.
   const Scenario scenario = scenario_in;
   const StateLayout layout = layout_in;
-  Block block{scenario, layout, memory, seed, first_path, count, {}};
+  const BlockKeys keys = block_keys(seed);
+  BlockWords drawn[kDraws];
+  Block block{scenario, layout, memory, seed, first_path, count, keys, drawn};
   start(scenario, layout, block);
   for (std::int32_t month = 1; month <= scenario.months; ++month) {
     advance(scenario, layout, month, block);

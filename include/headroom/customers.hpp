@@ -106,28 +106,16 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
       .claim_per_fee = customer.recovery_share * static_cast<Real>(customer.recovery_months) * (1.0F / 12.0F)};
 }
 
-// What a contract's month needs on a path, a bit each: what no lane needs is not run, and would change nothing.
-enum ContractNeed : std::uint32_t {
-  kNeedsRelease = 1U << 0,   // its customer or its site is gone
-  kNeedsDelivery = 1U << 1,  // not in full service yet
-  kNeedsPayment = 1U << 2,   // has not prepaid
-  kNeedsService = 1U << 3,   // in force
-  kNeedsRecovery = 1U << 4,  // its customer defaulted within a year
-};
-constexpr std::int32_t kRecoveryMonths = 12;
+// What a contract's month needs, gathered over paths: what none of them needs is not run, and would change
+// nothing. One bit for each status, and one where customer or site are gone while the contract stands.
+HEADROOM_HD constexpr std::uint32_t status_bit(ContractStatus status) { return 1U << status; }
+constexpr std::uint32_t kNeedsRelease = 1U << 31;
 
 HEADROOM_HD std::uint32_t contract_needs(const ContractState& state, std::int32_t month,
                                          std::int32_t default_month, std::int32_t site_status) {
-  const std::uint32_t with_site = select(site_status >= kCancelled, std::uint32_t{kNeedsRelease}, 0U);
-  const std::uint32_t lost = select(month >= default_month, std::uint32_t{kNeedsRelease}, with_site);
-  const std::uint32_t unpaid = select(state.prepaid == 0, std::uint32_t{kNeedsPayment}, 0U);
-  const std::uint32_t pending =
-      select(state.status == kPending, unpaid | std::uint32_t{kNeedsDelivery}, 0U);
-  const std::uint32_t live =
-      select(state.status == kInForce, unpaid | std::uint32_t{kNeedsService}, pending);
-  const std::uint32_t recent =
-      select(month <= default_month + kRecoveryMonths, std::uint32_t{kNeedsRecovery}, 0U);
-  return select(state.status <= kInForce, lost, 0U) | live | select(state.status == kDefaulted, recent, 0U);
+  const std::uint32_t lost =
+      select(month >= default_month, kNeedsRelease, 0U) | select(site_status >= kCancelled, kNeedsRelease, 0U);
+  return 1U << state.status | select(state.status <= kInForce, lost, 0U);
 }
 
 // Who is served this month, what it takes from the site, and the fee: take-or-pay in full, the rest by usage;
@@ -172,6 +160,8 @@ HEADROOM_HD ContractStep release(ContractState state, ContractFlows flows, std::
   flows.forfeited += forfeit;
   return {state, {}, flows};
 }
+
+constexpr std::int32_t kRecoveryMonths = 12;
 
 // After a default: a share of up to so many months of the last fee, received over twelve months.
 HEADROOM_HD Money recovery(const ContractState& state, std::int32_t month, std::int32_t default_month,

@@ -179,8 +179,8 @@ HEADROOM_HD SiteStep operate_site(const Site& site, const SiteConstants& path, S
 HEADROOM_HD Money site_collateral(const Site& site, const SiteConstants& path, const SiteState& state,
                                   const SiteTerms& terms, Real price) {
   const Real cost = gpu_value(site, static_cast<Real>(site.capex) * path.cost_multiplier);
-  const Money value = collateral(site, terms, path.ready, cost * share_on_line(path, terms),
-                                 price / state.purchase_price);
+  const Money value =
+      collateral(site, terms, path.ready, cost * share_on_line(path, terms), price / state.purchase_price);
   return select(state.status == kOrdered, value, 0);
 }
 

@@ -4,8 +4,9 @@
 // `lanes.each(f)` calls f(path) for every path the caller holds: a CUDA thread its own, the host each lane of a
 // block. `lanes.any(f)` gives the bits that f(path) gives for any of them: what no path needs is then left out
 // for all. `lanes.draw(k, month, stream)` gives the random words of each, as draw(path), until the next draw of
-// the same k. `lanes.observe(series, month)` takes the value just observed into the backend's integer histograms
-// and sums. Loops over objects are outside, lanes inside, so a host lane loop is one short branch-free body.
+// the same k. `lanes.observe(series, month)` takes the value just observed into the backend's integer
+// histograms and sums. Loops over objects are outside, lanes inside, so a host lane loop is one short
+// branch-free body.
 #pragma once
 
 #include "headroom/closing.hpp"
@@ -63,7 +64,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const Real systemic = p.load(l.constants).systemic;
       const Real delay = drawn_delay(launch.delay, launches, systemic, words(p).w0);
-      p.store(l.launch, LaunchState{launch.planned_month + delay}, h);
+      p.store(l.launch, LaunchState{launch.planned_month + delay, 0.0F}, h);
     });
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
@@ -88,8 +89,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       const auto words = lanes.draw(0, 0, delay.stream);
       lanes.each([&](auto p) HEADROOM_LANE {
         SiteConstants path = p.load(l.site_constants, i);
-        const Real done =
-            planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
+        const Real done = planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
         path.ready = max(path.ready, done);
         path.delivery = select(brings_gpus, done, path.delivery);
         p.store(l.site_constants, path, i);
@@ -104,8 +104,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       SiteConstants path = p.load(l.site_constants, i);
       PathTotals totals = p.load(l.totals);
       const Real systemic = p.load(l.constants).systemic;
-      path.ready +=
-          site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
+      path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
       path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
       path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
       p.store(l.site_constants, path, i);
@@ -138,7 +137,10 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
     const TrancheState tranche = start_tranche(s.tranche[d]);
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, tranche, d); });
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.tranche, tranche, d);
+      p.store(l.tranche_month, TrancheMonth{}, d);
+    });
   }
   lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, TrancheState{}, s.tranche.size); });
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
@@ -162,24 +164,38 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
 }
 
+HEADROOM_HD bool finances_sites(const Scenario& s, std::int32_t tranche) {
+  bool any = false;
+  for (std::int32_t i = 0; i < s.site.size; ++i) any = any || s.site[i].tranche == tranche;
+  return any;
+}
+
+// Lenders value GPUs where a loan-to-value covenant is tested; in other months nothing asks for it.
+HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
+  bool any = false;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Covenant& covenant = s.covenant[v];
+    any =
+        any || (covenant.metric == Metric::ltv && s.covenant_test[covenant.first_test + month - 1].tested != 0);
+  }
+  return any;
+}
+
 // By tranche, and in the slot past the last for all of them.
-template <class P>
-HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, const TrancheMonth& m,
+template <auto field, class P>
+HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, Money amount,
                          const P& p) {
-  const auto add = [&](std::int32_t d) HEADROOM_LANE {
-    TrancheMonth sum = p.load(l.tranche_month, d);
-    sum.eligible_capex += m.eligible_capex;
-    sum.collateral += m.collateral;
-    p.store(l.tranche_month, sum, d);
-  };
-  add(tranche);
-  add(all);
+  TrancheMonth own = p.load(l.tranche_month, tranche), sum = p.load(l.tranche_month, all);
+  own.*field += amount;
+  sum.*field += amount;
+  store<field>(p, l.tranche_month, own, tranche);
+  store<field>(p, l.tranche_month, sum, all);
 }
 
 // A site in service since before as_of: the same on every path but for what its lenders count.
 template <class Lanes>
 HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
-                                      const SiteTerms& terms, Lanes& lanes) {
+                                      const SiteTerms& terms, bool valued, Lanes& lanes) {
   const Site site = s.site[i];
   const SiteConstants path{site.planned_ready_month, site.delivery_month, 1.0F, 0};
   const SiteStep same = advance_site(site, path, SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
@@ -189,35 +205,44 @@ HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, s
     flows.opex += same.flows.opex;
     store<&SiteFlows::opex>(p, l.site_flows, flows, site.entity);
   });
-  if (site.tranche < 0) return;
+  if (site.tranche < 0 || !valued) return;
   const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
   const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money value = collateral(site, terms, site.planned_ready_month, gpu_cost,
                                    p.load(l.gpu, site.gpu_type).price / start_price);
-    finance(l, site.tranche, s.tranche.size, {same.flows.capex, value}, p);
+    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size, value, p);
   });
 }
 
 // One site that is built on the path. `decided`: its order or its refusal falls into this month.
 template <class Lanes>
 HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, bool decided,
-                                    const SiteTerms& terms, Lanes& lanes) {
+                                    const SiteTerms& terms, bool valued, Lanes& lanes) {
   const Site site = s.site[i];
   const std::uint32_t needs =
       lanes.any([&](auto p) HEADROOM_LANE { return site_needs(p.load(l.site_constants, i), terms); });
-  const bool pays = decided || terms.t == 1.0F || terms.dated_share != site_terms(site, terms.t - 1.0F).dated_share;
-  if (pays || (needs & kNeedsDeliveries) != 0) {
+  const bool due = decided || terms.t == 1.0F ||
+                   terms.dated_share != site_terms(site, terms.t - 1.0F).dated_share ||
+                   (needs & kNeedsDeliveries) != 0;
+  const auto pay = [&](auto financed) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const SiteStep step = pay_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
                                      p.load(l.gpu, site.gpu_type).price);
       SiteFlows flows = p.load(l.site_flows, site.entity);
       flows.capex += step.flows.capex;
       flows.write_off += step.flows.write_off;
-      p.store(l.site, step.state, i);
+      store<&SiteState::capex, &SiteState::depreciated, &SiteState::purchase_price>(p, l.site, step.state, i);
       store<&SiteFlows::capex, &SiteFlows::write_off>(p, l.site_flows, flows, site.entity);
-      if (site.tranche >= 0) finance(l, site.tranche, s.tranche.size, {step.flows.capex, 0}, p);
+      financed(p, step.flows.capex);
     });
+  };
+  if (due && site.tranche >= 0) {
+    pay([&](auto p, Money capex) HEADROOM_LANE {
+      finance<&TrancheMonth::eligible_capex>(l, site.tranche, s.tranche.size, capex, p);
+    });
+  } else if (due) {
+    pay([](auto, Money) HEADROOM_LANE {});
   }
   if ((needs & kNeedsOperation) == 0) {
     // Closed on every path: what it costs is the same wherever it is still to come.
@@ -241,11 +266,11 @@ HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std
     p.store(l.site_month, step.month, i);
     store<&SiteFlows::opex, &SiteFlows::depreciation, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
   });
-  if (site.tranche < 0) return;
+  if (site.tranche < 0 || !valued) return;
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money value = site_collateral(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
                                         p.load(l.gpu, site.gpu_type).price);
-    finance(l, site.tranche, s.tranche.size, {0, value}, p);
+    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size, value, p);
   });
 }
 
@@ -304,16 +329,18 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
     return contract_needs(p.load(l.contract, c), month, p.load(l.customer, contract.customer).default_month,
                           p.load(l.site, contract.site).status);
   });
+  const bool pending = (needs & status_bit(kPending)) != 0, in_force = (needs & status_bit(kInForce)) != 0;
   if ((needs & kNeedsRelease) != 0) {
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractStep step = release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
-                                        p.load(l.customer, contract.customer).default_month,
-                                        p.load(l.site, contract.site).status);
-      p.store(l.contract, step.state, c);
-      p.store(l.contract_flows, step.flows, contract.entity);
+      const ContractStep step =
+          release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
+                  p.load(l.customer, contract.customer).default_month, p.load(l.site, contract.site).status);
+      store<&ContractState::status, &ContractState::unearned>(p, l.contract, step.state, c);
+      store<&ContractFlows::refunded, &ContractFlows::forfeited>(p, l.contract_flows, step.flows,
+                                                                 contract.entity);
     });
   }
-  if ((needs & kNeedsRecovery) != 0) {
+  if ((needs & status_bit(kDefaulted)) != 0) {
     lanes.each([&](auto p) HEADROOM_LANE {
       ContractFlows flows = p.load(l.contract_flows, contract.entity);
       flows.recoveries += recovery(p.load(l.contract, c), month,
@@ -321,18 +348,19 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
       store<&ContractFlows::recoveries>(p, l.contract_flows, flows, contract.entity);
     });
   }
-  // Before the contract date nothing is served; a prepayment may fall due.
-  const bool started = t >= contract.start_month;
-  const bool delivers = (needs & kNeedsDelivery) != 0 && started;
-  const bool pays = (needs & kNeedsPayment) != 0 && terms.prepayment_due != 0;
-  if ((needs & kNeedsDelivery) != 0 && terms.damages_per_price > 0.0F) {
+  // Before the contract date nothing is served; a prepayment may fall due, once.
+  const bool delivers = pending && t >= contract.start_month;
+  const bool pays = (pending || in_force) && terms.prepayment_due != 0 && lanes.any([&](auto p) HEADROOM_LANE {
+    return select(p.load(l.contract, c).prepaid == 0, 1U, 0U);
+  }) != 0;
+  if (delivers && terms.damages_per_price > 0.0F) {
     serve_contract<true, true>(s, l, c, terms, lanes);
   } else if (delivers || pays) {
     serve_contract<true, false>(s, l, c, terms, lanes);
-  } else if ((needs & kNeedsService) != 0) {
+  } else if (in_force) {
     serve_contract<false, false>(s, l, c, terms, lanes);
   }
-  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F && (needs & (kNeedsService | kNeedsDelivery)) != 0) {
+  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F && (pending || in_force)) {
     const Real trigger = exp(contract.step_down_trigger_log);
     const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
@@ -538,24 +566,33 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     });
   }
   for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
-    const GpuType gpu = s.gpu_type[g];
-    const Real aged = s.ageing[g * s.months + month - 1];
+    const Real start = s.gpu_type[g].log_price_start, aged = s.ageing[g * s.months + month - 1];
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Real log_price = gpu.log_price_start + (p.load(l.market).cycle - s.price.cycle_start);
+      const Real log_price = start + (p.load(l.market).cycle - s.price.cycle_start);
       p.store(l.gpu, GpuState{fma(-p.load(l.constants).xi, aged, log_price)}, g);
     });
-    for (std::int32_t h = 0; h < s.launch.size; ++h) {
-      const Real effect = s.launch_effect[gpu.first_launch_effect + h];
+  }
+  for (std::int32_t h = 0; h < s.launch.size; ++h) {
+    const Launch launch = s.launch[h];
+    if (lanes.any([&](auto p) HEADROOM_LANE { return select(p.load(l.launch, h).month < t, 1U, 0U); }) == 0)
+      continue;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      LaunchState state = p.load(l.launch, h);
+      state.progress = launch_progress(launch, state.month, t);
+      store<&LaunchState::progress>(p, l.launch, state, h);
+    });
+    for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
+      const Real effect = s.launch_effect[s.gpu_type[g].first_launch_effect + h];
       if (effect == 0.0F) continue;
-      const Launch launch = s.launch[h];
       lanes.each([&](auto p) HEADROOM_LANE {
-        const Real progress = launch_progress(launch, p.load(l.launch, h).month, t);
-        p.store(l.gpu, GpuState{p.load(l.gpu, g).price - effect * progress}, g);
+        p.store(l.gpu, GpuState{p.load(l.gpu, g).price - effect * p.load(l.launch, h).progress}, g);
       });
     }
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.gpu, GpuState{max(exp(p.load(l.gpu, g).price), gpu.floor_usd_per_gpu_hour)}, g);
-    });
+  }
+  for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
+    const Real floor = s.gpu_type[g].floor_usd_per_gpu_hour;
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.store(l.gpu, GpuState{max(exp(p.load(l.gpu, g).price), floor)}, g); });
   }
 
   // 2. Sites are ordered, refused, paid for, open and depreciate.
@@ -568,8 +605,10 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     });
   }
   for (std::int32_t d = 0; d <= s.tranche.size; ++d) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
+    if (d == s.tranche.size || finances_sites(s, d))
+      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
   }
+  const bool valued = collateral_counts(s, month);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
     const bool ordered = within(site.order_month);
@@ -587,9 +626,9 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       });
     }
     if (site.running != 0) {
-      advance_running_site(s, l, i, site_terms(site, t), lanes);
+      advance_running_site(s, l, i, site_terms(site, t), valued, lanes);
     } else {
-      advance_built_site(s, l, i, decided, site_terms(site, t), lanes);
+      advance_built_site(s, l, i, decided, site_terms(site, t), valued, lanes);
     }
   }
 

@@ -40,7 +40,8 @@ struct MarketState {
 
 struct LaunchState {
   Real month;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(month); }
+  Real progress;  // of its price effect, 0..1
+  HEADROOM_HD constexpr void visit(auto&& f) { f(month), f(progress); }
 };
 
 struct GpuState {

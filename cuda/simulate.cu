@@ -74,9 +74,14 @@ struct Thread {
   HEADROOM_HD void each(F&& f) const {
     f(path());
   }
+  // Of the warp, so that what is left out is left out by all of it and its lanes stay together.
   template <class F>
   HEADROOM_HD std::uint32_t any(F&& f) const {
+#if defined(__CUDA_ARCH__)
+    return __reduce_or_sync(warp, f(path()));
+#else
     return f(path());
+#endif
   }
   // The words of a month and stream; drawn where they are asked for.
   struct Draw {

@@ -60,17 +60,39 @@ struct Thread {
   std::uint64_t index;        // within the launch
   std::uint32_t warp;         // lanes of this warp that hold a path
 
+  HEADROOM_HD auto path() const {
+    const std::uint64_t path = job.first + index;
+    return Path<GridStride, CurandPhilox>{{job.real + slot, job.integer + slot, {slots}, 0},
+                                          static_cast<std::uint32_t>(path),
+                                          static_cast<std::uint32_t>(path >> 32),
+                                          static_cast<std::uint32_t>(job.seed),
+                                          static_cast<std::uint32_t>(job.seed >> 32),
+                                          job.columns + index,
+                                          job.column_stride};
+  }
   template <class F>
   HEADROOM_HD void each(F&& f) const {
-    const std::uint64_t path = job.first + index;
-    f(Path<GridStride, CurandPhilox>{{job.real + slot, job.integer + slot, {slots}, 0},
-                                     static_cast<std::uint32_t>(path),
-                                     static_cast<std::uint32_t>(path >> 32),
-                                     static_cast<std::uint32_t>(job.seed),
-                                     static_cast<std::uint32_t>(job.seed >> 32),
-                                     job.columns + index,
-                                     job.column_stride});
+    f(path());
   }
+  // Of the warp, so that what is left out is left out by all of it and its lanes stay together.
+  template <class F>
+  HEADROOM_HD std::uint32_t any(F&& f) const {
+#if defined(__CUDA_ARCH__)
+    return __reduce_or_sync(warp, f(path()));
+#else
+    return f(path());
+#endif
+  }
+  // The words of a month and stream; drawn where they are asked for.
+  struct Draw {
+    std::int32_t month;
+    StreamId stream;
+    template <class P>
+    HEADROOM_HD Philox4 operator()(const P& p) const {
+      return p.words(month, stream);
+    }
+  };
+  HEADROOM_HD Draw draw(std::int32_t, std::int32_t month, StreamId stream) const { return {month, stream}; }
 
   // Integers, so the order of adding does not matter. Each path adds to its bin in device memory, once for the
   // whole warp where all fall into one bin (a month's tax is 0 on most paths). Not measured yet; expected

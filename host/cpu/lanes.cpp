@@ -3,6 +3,7 @@
 #include "host/cpu/lanes.hpp"
 
 #include "headroom/month.hpp"
+#include "host/cpu/block_words.hpp"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
@@ -11,29 +12,56 @@ struct LaneStride {
   HEADROOM_HD constexpr operator std::size_t() const { return kLanes; }
 };
 
+using Lane = Path<LaneStride, PhiloxGenerator>;
+
 struct Block {
   const Scenario& scenario;
   const StateLayout& layout;
   BlockMemory memory;
   std::uint64_t seed, first_path;
   std::int32_t count;
+  const BlockKeys& keys;
+  BlockWords* drawn;  // [kDraws]
 
   template <class F>
   HEADROOM_HD void each(F&& f) {
+    const Block& block = *this;
+#pragma omp simd
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) f(block.path(lane));
+  }
+
+  // The bits that any lane gives.
+  template <class F>
+  HEADROOM_HD std::uint32_t any(F&& f) {
+    const Block& block = *this;
+    std::uint32_t bits = 0;
+#pragma omp simd reduction(| : bits)
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) bits |= f(block.path(lane));
+    return bits;
+  }
+
+  // The words of a month and stream, for one of kDraws loops at a time.
+  struct Draw {
+    const BlockWords& words;
+    HEADROOM_HD Philox4 operator()(const Lane& p) const {
+      return {words.word[0][p.lane], words.word[1][p.lane], words.word[2][p.lane], words.word[3][p.lane]};
+    }
+  };
+  HEADROOM_HD Draw draw(std::int32_t place, std::int32_t month, StreamId stream) {
+    draw_block({first_path, static_cast<std::uint32_t>(month), stream}, keys, drawn[place]);
+    return {drawn[place]};
+  }
+
+  HEADROOM_HD Lane path(std::int32_t lane) const {
     const auto low = static_cast<std::uint32_t>(first_path);
     const auto high = static_cast<std::uint32_t>(first_path >> 32);
-    const auto seed_low = static_cast<std::uint32_t>(seed);
-    const auto seed_high = static_cast<std::uint32_t>(seed >> 32);
-#pragma omp simd
-    for (std::int32_t lane = 0; lane < kLanes; ++lane) {
-      f(Path<LaneStride, PhiloxGenerator>{{memory.real, memory.integer, {}, lane},
-                                          low + static_cast<std::uint32_t>(lane),
-                                          select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
-                                          seed_low,
-                                          seed_high,
-                                          memory.column + lane,
-                                          static_cast<std::size_t>(memory.column_stride)});
-    }
+    return {{memory.real, memory.integer, {}, lane},
+            low + static_cast<std::uint32_t>(lane),
+            select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
+            static_cast<std::uint32_t>(seed),
+            static_cast<std::uint32_t>(seed >> 32),
+            memory.column + lane,
+            static_cast<std::size_t>(memory.column_stride)};
   }
 
   HEADROOM_HD void observe(std::int32_t series, std::int32_t month) {
@@ -72,7 +100,9 @@ void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::u
   // Copies whose address stays here: the compiler then knows that no store of a lane changes them.
   const Scenario scenario = scenario_in;
   const StateLayout layout = layout_in;
-  Block block{scenario, layout, memory, seed, first_path, count};
+  const BlockKeys keys = block_keys(seed);
+  BlockWords drawn[kDraws];
+  Block block{scenario, layout, memory, seed, first_path, count, keys, drawn};
   start(scenario, layout, block);
   for (std::int32_t month = 1; month <= scenario.months; ++month) {
     advance(scenario, layout, month, block);

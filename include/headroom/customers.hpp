@@ -33,11 +33,14 @@ HEADROOM_HD Real ledger_fee(Real gpus, Real price_usd_per_gpu_hour, Real ledger_
   return gpus * price_usd_per_gpu_hour * (kHoursPerMonth / ledger_usd);
 }
 
-// What a step moves: the contract's own state, the site's capacity, the entity's flows.
+// What a step moves: the contract's own state, the site's capacity, the entity's flows; and what of the month's
+// service later steps ask for.
 struct ContractStep {
   ContractState state;
   SiteMonth site;
   ContractFlows flows;
+  Real served_end = 0.0F;  // GPUs at the month end
+  Money fee = 0;
 };
 
 // The customer's option, on its date.
@@ -103,27 +106,43 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
       .claim_per_fee = customer.recovery_share * static_cast<Real>(customer.recovery_months) * (1.0F / 12.0F)};
 }
 
+// What a contract's month needs, gathered over paths: what none of them needs is not run, and would change
+// nothing. One bit for each status, and one where customer or site are gone while the contract stands.
+HEADROOM_HD constexpr std::uint32_t status_bit(ContractStatus status) { return 1U << status; }
+constexpr std::uint32_t kNeedsRelease = 1U << 31;
+
+HEADROOM_HD std::uint32_t contract_needs(const ContractState& state, std::int32_t month,
+                                         std::int32_t default_month, std::int32_t site_status) {
+  const std::uint32_t lost =
+      select(month >= default_month, kNeedsRelease, 0U) | select(site_status >= kCancelled, kNeedsRelease, 0U);
+  return 1U << state.status | select(state.status <= kInForce, lost, 0U);
+}
+
 // Who is served this month, what it takes from the site, and the fee: take-or-pay in full, the rest by usage;
-// the last month may be cut by the end date.
+// the last month may be cut by the end date. `delivering`: a lane may be pending.
+template <bool delivering>
 HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, SiteMonth site, ContractFlows flows,
                                const MarketState& m) {
   const Real part = clamp(state.end - (x.t - 1.0F), 0.0F, 1.0F);
-  const Real live = select(state.status == kPending, 1.0F, select(state.status == kInForce, 1.0F, 0.0F));
+  const Real in_force = select(state.status == kInForce, 1.0F, 0.0F);
+  const Real live = delivering ? select(state.status == kPending, 1.0F, in_force) : in_force;
   const Real gpus = min(live * x.wanted * part, site.left);
-  state.served_end = min(live * x.wanted_end, site.left_end);
+  const Real served_end = min(live * x.wanted_end, site.left_end);
   site.left -= gpus;
-  site.left_end -= state.served_end;
-  const std::int32_t if_pending =
-      select(state.served_end >= x.full_at, std::int32_t{kInForce}, std::int32_t{kPending});
-  const std::int32_t status = select(state.status == kPending, if_pending, state.status);
-  state.end = select(status != state.status, min(state.end, x.end_if_full), state.end);
-  state.status = status;
+  site.left_end -= served_end;
+  if constexpr (delivering) {
+    const std::int32_t if_pending =
+        select(served_end >= x.full_at, std::int32_t{kInForce}, std::int32_t{kPending});
+    const std::int32_t status = select(state.status == kPending, if_pending, state.status);
+    state.end = select(status != state.status, min(state.end, x.end_if_full), state.end);
+    state.status = status;
+  }
 
   const Real volume = fma(x.usage_share, m.usage, x.take_or_pay);
-  state.fee = money(gpus * state.price * x.fee_per_gpu * volume);
-  state.last_fee = select(state.fee > 0, state.fee, state.last_fee);
-  flows.revenue += state.fee;
-  return {state, site, flows};
+  const Money fee = money(gpus * state.price * x.fee_per_gpu * volume);
+  state.last_fee = select(fee > 0, fee, state.last_fee);
+  flows.revenue += fee;
+  return {state, site, flows, served_end, fee};
 }
 
 // The customer is gone or the site will not come: refund where the company failed, forfeit where the customer
@@ -142,36 +161,46 @@ HEADROOM_HD ContractStep release(ContractState state, ContractFlows flows, std::
   return {state, {}, flows};
 }
 
+constexpr std::int32_t kRecoveryMonths = 12;
+
 // After a default: a share of up to so many months of the last fee, received over twelve months.
 HEADROOM_HD Money recovery(const ContractState& state, std::int32_t month, std::int32_t default_month,
                            Real claim_per_fee) {
   const Money claim = money(static_cast<Real>(state.last_fee) * claim_per_fee);
-  const Money this_month = select(month > default_month, select(month <= default_month + 12, claim, 0), 0);
+  const Money this_month =
+      select(month > default_month, select(month <= default_month + kRecoveryMonths, claim, 0), 0);
   return select(state.status == kDefaulted, this_month, 0);
 }
 
 // Delay damages of a month: a share of the full fee for what is missing, up to the cap.
-HEADROOM_HD ContractStep charge_damages(const ContractTerms& x, ContractState state, ContractFlows flows) {
-  const Real missing = fma(-state.served_end, x.per_gpu, 1.0F);
-  const Money claim = money(state.price * x.damages_per_price * missing);
-  const Money charged = select(state.status == kPending, max(min(claim, x.damages_cap - state.damages), 0), 0);
-  state.damages += charged;
-  flows.damages += charged;
-  return {state, {}, flows};
+HEADROOM_HD ContractStep charge_damages(const ContractTerms& x, ContractStep step) {
+  const Real missing = fma(-step.served_end, x.per_gpu, 1.0F);
+  const Money claim = money(step.state.price * x.damages_per_price * missing);
+  const Money charged =
+      select(step.state.status == kPending, max(min(claim, x.damages_cap - step.state.damages), 0), 0);
+  step.state.damages += charged;
+  step.flows.damages += charged;
+  return step;
 }
 
-// Prepayment, received once by a live contract when it is due and enough is served; then credited evenly over
-// its window, at most against the month's invoice.
-HEADROOM_HD ContractStep prepay(const ContractTerms& x, ContractState state, ContractFlows flows) {
+// Prepayment, received once by a live contract when it is due and enough is served.
+HEADROOM_HD ContractStep prepay(const ContractTerms& x, ContractStep step) {
   const Money due =
-      select(state.prepaid == 0, select(state.served_end > x.prepayment_after, x.prepayment_due, 0), 0);
-  const Money received = select(state.status == kPending, due, select(state.status == kInForce, due, 0));
-  state.prepaid += received;
-  const Money credited = min(min(state.unearned + received, x.credit_month), state.fee);
-  state.unearned += received - credited;
-  flows.prepaid += received;
-  flows.credited += credited;
-  return {state, {}, flows};
+      select(step.state.prepaid == 0, select(step.served_end > x.prepayment_after, x.prepayment_due, 0), 0);
+  const Money received =
+      select(step.state.status == kPending, due, select(step.state.status == kInForce, due, 0));
+  step.state.prepaid += received;
+  step.state.unearned += received;
+  step.flows.prepaid += received;
+  return step;
+}
+
+// It is credited evenly over its window, at most against the month's invoice.
+HEADROOM_HD ContractStep credit(const ContractTerms& x, ContractStep step) {
+  const Money credited = min(min(step.state.unearned, x.credit_month), step.fee);
+  step.state.unearned -= credited;
+  step.flows.credited += credited;
+  return step;
 }
 
 // What the market would pay for the contract's GPUs today, on contract terms.
@@ -181,12 +210,12 @@ HEADROOM_HD Real contract_reference(const Contract& c, Real market_price) {
 
 // A contract dearer than the market by more than the trigger is re-priced part of the way, at a hazard.
 HEADROOM_HD ContractState step_down(const Contract& c, Real threshold, ContractState state,
-                                    const MarketState& m, Real market_price, Real trigger, Mask active) {
+                                    const MarketState& m, Real market_price, Real trigger) {
   const Real reference = contract_reference(c, market_price);
   const Real if_dear =
       select(state.price > reference * trigger, c.step_down_hazard_month * m.churn_multiplier, 0.0F);
-  state.step_down_hazard += select(active, select(state.status == kInForce, if_dear, 0.0F), 0.0F);
-  const bool now = state.step_down_hazard > threshold;  // above 0, so never where inactive
+  state.step_down_hazard += select(state.status == kInForce, if_dear, 0.0F);
+  const bool now = state.step_down_hazard > threshold;
   state.price = select(now, fma(c.step_down_pass, reference - state.price, state.price), state.price);
   state.step_down_hazard = select(now, -kNeverReal, state.step_down_hazard);
   return state;
@@ -201,6 +230,12 @@ HEADROOM_HD Real renewal_uniform(std::int32_t word, std::int32_t renewals) {
   mixed = (mixed ^ (mixed >> 13)) * 0xC2B2AE35U;
   mixed = mixed ^ (mixed >> 16);
   return uniform(select(renewals == 0, h, mixed));
+}
+
+// 1 where a term ends this month.
+HEADROOM_HD std::uint32_t expires(const ContractState& state, Real t) {
+  const std::uint32_t over = select(t >= state.end, 1U, 0U);
+  return select(state.status == kInForce, over, select(state.status == kPending, over, 0U));
 }
 
 // At the end of the term: renewed at the market, or the GPUs go to the pool and what is left of a prepayment is

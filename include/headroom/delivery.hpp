@@ -91,22 +91,25 @@ HEADROOM_HD Money collateral(const Site& site, const SiteTerms& terms, Real read
   return money(gpu_cost * max(site.residual_share, price_ratio) * life_left);
 }
 
-// One month of one site. `price`: its GPU type's market price.
-HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, SiteState state,
-                                  const SiteTerms& terms, Real price) {
+// What a site's month needs on a path, a bit each: what no lane needs is not run, and would change nothing.
+enum SiteNeed : std::uint32_t {
+  kNeedsDeliveries = 1U << 0,  // its GPUs are arriving: capex falls due by their share
+  kNeedsOperation = 1U << 1,   // it has opened
+};
+
+HEADROOM_HD std::uint32_t site_needs(const SiteConstants& path, const SiteTerms& terms) {
+  const std::uint32_t arriving =
+      select((terms.t - 1.0F - path.delivery) * terms.per_ramp < 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
+  return select(path.delivery <= terms.t, arriving, 0U) |
+         select(path.ready < terms.t, std::uint32_t{kNeedsOperation}, 0U);
+}
+
+// Capex, cumulative and accrued; a refused site ends at its sunk share, written off. `price`: its GPU type's
+// market price, kept from the month of the delivery.
+HEADROOM_HD SiteStep pay_site(const Site& site, const SiteConstants& path, SiteState state,
+                              const SiteTerms& terms, Real price) {
   const Real t = terms.t;
-  const bool alive = state.status == kOrdered;
-
-  SiteStep step;
-  const Real share_end = clamp((t - path.ready) * terms.per_ramp, 0.0F, 1.0F);
-  const Real integral = online_integral(t, path.ready, site.ramp_months, terms.per_ramp);
-  const Real share_mean = integral - online_integral(t - 1.0F, path.ready, site.ramp_months, terms.per_ramp);
-  step.month.online = select(alive, site.gpus * share_mean, 0.0F);
-  step.month.online_end = select(alive, site.gpus * share_end, 0.0F);
-  step.month.left = step.month.online;
-  step.month.left_end = step.month.online_end;
-
-  // Capex, cumulative and accrued; a refused site ends at its sunk share, written off.
+  SiteStep step{};
   const Real total = static_cast<Real>(site.capex) * path.cost_multiplier;
   const Real paid = static_cast<Real>(site.capex_paid);
   const Real share_at_start =
@@ -114,35 +117,80 @@ HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, S
   const Real share_now = terms.dated_share + delivered_share(site, path.delivery, t, terms.per_ramp);
   const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, 1e-6F);
   const Real due = fma(max(total - paid, 0.0F), clamp(progress, 0.0F, 1.0F), paid);
-  const Money target = select(alive, money(due),
-                              select(state.status == kCancelled, money(site.sunk_share * total), state.capex));
+  const Money if_refused = select(state.status == kCancelled, money(site.sunk_share * total), state.capex);
+  const Money target = select(state.status == kOrdered, money(due), if_refused);
   step.flows.capex = target - state.capex;
   state.capex = target;
-
-  // Straight line by vintage: each GPU depreciates over its own life from its own day on line.
-  const Real depreciable = total * ((1.0F - site.residual_share) * terms.per_life);
-  const Money depreciated = select(
-      alive,
-      money(depreciable *
-            (integral - online_integral(t - site.life_months, path.ready, site.ramp_months, terms.per_ramp))),
-      state.depreciated);
-  step.flows.depreciation = depreciated - state.depreciated;
-  step.flows.write_off = select(state.status == kCancelled, target - depreciated, 0);
-  state.depreciated = depreciated + step.flows.write_off;
-  step.flows.net_ppe = state.capex - state.depreciated;
-
+  step.flows.write_off = select(state.status == kCancelled, target - state.depreciated, 0);
+  state.depreciated += step.flows.write_off;
   state.purchase_price = select(path.delivery > t - 1.0F,
                                 select(path.delivery <= t, price, state.purchase_price), state.purchase_price);
-  const Real gpu_value = fma(total, site.gpu_value_share, static_cast<Real>(site.opening_gpu_value));
-  step.month.capex = step.flows.capex;
-  step.month.collateral = select(
-      alive, collateral(site, terms, path.ready, gpu_value * share_end, price / state.purchase_price), 0);
+  step.state = state;
+  return step;
+}
 
-  const Real before_opening = clamp(min(t, path.ready) - terms.prelaunch_from, 0.0F, 1.0F);
-  const Real running = fma(gpu_value, site.maintenance_share_month, site.facility_month) * share_mean;
-  const Real standing = fma(site.prelaunch_month, before_opening, terms.standing_cost);
+// Of the GPUs on line at the month end.
+HEADROOM_HD Real share_on_line(const SiteConstants& path, const SiteTerms& terms) {
+  return clamp((terms.t - path.ready) * terms.per_ramp, 0.0F, 1.0F);
+}
+
+HEADROOM_HD Real gpu_value(const Site& site, Real total) {
+  return fma(total, site.gpu_value_share, static_cast<Real>(site.opening_gpu_value));
+}
+
+// Lease, staff, and the pre-launch cost up to the opening.
+HEADROOM_HD Real standing_cost(const Site& site, Real ready, const SiteTerms& terms) {
+  const Real before_opening = clamp(min(terms.t, ready) - terms.prelaunch_from, 0.0F, 1.0F);
+  return fma(site.prelaunch_month, before_opening, terms.standing_cost);
+}
+
+// What is on line, what it costs to run, and its depreciation.
+HEADROOM_HD SiteStep operate_site(const Site& site, const SiteConstants& path, SiteState state,
+                                  const SiteTerms& terms) {
+  const Real t = terms.t;
+  const bool alive = state.status == kOrdered;
+  SiteStep step{};
+  const Real share_end = share_on_line(path, terms);
+  const Real integral = online_integral(t, path.ready, site.ramp_months, terms.per_ramp);
+  const Real share_mean = integral - online_integral(t - 1.0F, path.ready, site.ramp_months, terms.per_ramp);
+  step.month.online = select(alive, site.gpus * share_mean, 0.0F);
+  step.month.online_end = select(alive, site.gpus * share_end, 0.0F);
+  step.month.left = step.month.online;
+  step.month.left_end = step.month.online_end;
+
+  // Straight line by vintage: each GPU depreciates over its own life from its own day on line.
+  const Real total = static_cast<Real>(site.capex) * path.cost_multiplier;
+  const Real depreciable = total * ((1.0F - site.residual_share) * terms.per_life);
+  const Real retired = online_integral(t - site.life_months, path.ready, site.ramp_months, terms.per_ramp);
+  const Money depreciated = select(alive, money(depreciable * (integral - retired)), state.depreciated);
+  step.flows.depreciation = depreciated - state.depreciated;
+  state.depreciated = depreciated;
+  step.flows.net_ppe = state.capex - state.depreciated;
+
+  const Real running =
+      fma(gpu_value(site, total), site.maintenance_share_month, site.facility_month) * share_mean;
+  const Real standing = standing_cost(site, path.ready, terms);
   step.flows.opex = money(select(state.status <= kOrdered, standing, 0.0F) + select(alive, running, 0.0F));
   step.state = state;
+  return step;
+}
+
+// What the lenders count of a site's GPUs.
+HEADROOM_HD Money site_collateral(const Site& site, const SiteConstants& path, const SiteState& state,
+                                  const SiteTerms& terms, Real price) {
+  const Real cost = gpu_value(site, static_cast<Real>(site.capex) * path.cost_multiplier);
+  const Money value =
+      collateral(site, terms, path.ready, cost * share_on_line(path, terms), price / state.purchase_price);
+  return select(state.status == kOrdered, value, 0);
+}
+
+// One month of one site, all of it.
+HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, SiteState state,
+                                  const SiteTerms& terms, Real price) {
+  const SiteStep paid = pay_site(site, path, state, terms, price);
+  SiteStep step = operate_site(site, path, paid.state, terms);
+  step.flows.capex = paid.flows.capex;
+  step.flows.write_off = paid.flows.write_off;
   return step;
 }
 

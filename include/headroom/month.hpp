@@ -2,13 +2,19 @@
 // backend.
 //
 // `lanes.each(f)` calls f(path) for every path the caller holds: a CUDA thread its own, the host each lane of a
-// block. `lanes.observe(series, month)` takes the value just observed into the backend's integer histograms and
-// sums. Loops over objects are outside, lanes inside, so a host lane loop is one short branch-free body.
+// block. `lanes.any(f)` gives the bits that f(path) gives for any of them: what no path needs is then left out
+// for all. `lanes.draw(k, month, stream)` gives the random words of each, as draw(path), until the next draw of
+// the same k. `lanes.observe(series, month)` takes the value just observed into the backend's integer
+// histograms and sums. Loops over objects are outside, lanes inside, so a host lane loop is one short
+// branch-free body.
 #pragma once
 
 #include "headroom/closing.hpp"
 
 namespace headroom {
+
+// Draws that a lane loop may use at a time: k = 0..kDraws-1.
+constexpr std::int32_t kDraws = 3;
 
 // One path as the model sees it: its memory, its random words, its kept columns.
 template <class Stride, class Generator>
@@ -66,8 +72,9 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), delivery(s.on(kDelivery)),
       overrun(s.on(kOverrun)), defaults(s.on(kDefault)), options(s.on(kOptions)),
       any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
+  const auto parameters = lanes.draw(0, 0, s.path_stream);
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.constants, start_constants(s, demand, ageing, any_systemic, p.words(0, s.path_stream)));
+    p.store(l.constants, start_constants(s, demand, ageing, any_systemic, parameters(p)));
     p.store(l.market, start_market(s));
     PathTotals totals{};
     totals.min_liquidity = kFixedMax;
@@ -76,10 +83,11 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   });
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
+    const auto words = lanes.draw(0, 0, launch.delay.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
       const Real systemic = p.load(l.constants).systemic;
-      const Real delay = drawn_delay(launch.delay, launches, systemic, p.words(0, launch.delay.stream).w0);
-      p.store(l.launch, LaunchState{launch.planned_month + delay}, h);
+      const Real delay = drawn_delay(launch.delay, launches, systemic, words(p).w0);
+      p.store(l.launch, LaunchState{launch.planned_month + delay, 0.0F}, h);
     });
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
@@ -90,6 +98,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.site_constants, SiteConstants{opened, site.delivery_month, 1.0F, 0}, i);
       p.store(l.site, SiteState{site.capex_paid, 0, start_price, status}, i);
+      p.store(l.site_month, SiteMonth{}, i);  // nothing on line until it opens
     });
     if (site.running != 0) {
       lanes.each([&](auto p) HEADROOM_LANE { p.keep(columns.months_late(i), 0); });
@@ -99,34 +108,28 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       if (site.has_stage[k] == 0) continue;
       const DelayParams delay = site.stage_delay[k];
       const Real planned = site.stage_month[k];
+      const Mask brings_gpus(k == kGpus);
+      const auto words = lanes.draw(0, 0, delay.stream);
       lanes.each([&](auto p) HEADROOM_LANE {
         SiteConstants path = p.load(l.site_constants, i);
-        const Real done =
-            planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, p.words(0, delay.stream).w0);
+        const Real done = planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
         path.ready = max(path.ready, done);
-        p.store(l.site_constants, path, i);
-        p.store(l.site_month, SiteMonth{done, 0, 0, 0, 0, 0},
-                i);  // kept for the line below: the last stage is the GPUs
-      });
-    }
-    if (site.has_stage[kGpus] != 0) {
-      static_assert(kGpus == kStageCount - 1);
-      lanes.each([&](auto p) HEADROOM_LANE {
-        SiteConstants path = p.load(l.site_constants, i);
-        path.delivery = p.load(l.site_month, i).online;
+        path.delivery = select(brings_gpus, done, path.delivery);
         p.store(l.site_constants, path, i);
       });
     }
     const DelayParams delay = site.commissioning_delay;
+    const auto commissioning = lanes.draw(0, 0, delay.stream);
+    const auto cost = lanes.draw(1, 0, site.cost_stream);
+    const auto refusal = lanes.draw(2, 0, site.cancel_stream);
     const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
     lanes.each([&](auto p) HEADROOM_LANE {
       SiteConstants path = p.load(l.site_constants, i);
       PathTotals totals = p.load(l.totals);
       const Real systemic = p.load(l.constants).systemic;
-      path.ready +=
-          site.commissioning_months + drawn_delay(delay, delivery, systemic, p.words(0, delay.stream).w0);
-      path.cost_multiplier = cost_multiplier(site, overrun, systemic, p.words(0, site.cost_stream));
-      path.cancelled = select(uniform(p.words(0, site.cancel_stream).w0) < cancel_probability, 1, 0);
+      path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
+      path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
+      path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
       p.store(l.site_constants, path, i);
       const Real late = path.ready - site.planned_ready_month;
       totals.worst_delay = max(totals.worst_delay, late);
@@ -136,16 +139,18 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     const Customer customer = s.customer[c];
+    const auto words = lanes.draw(0, 0, customer.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Real threshold = select(defaults, exponential(p.words(0, customer.stream).w0), kNeverReal);
+      const Real threshold = select(defaults, exponential(words(p).w0), kNeverReal);
       p.store(l.customer, CustomerState{threshold, 0.0F, kNever}, c);
     });
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     const Contract contract = s.contract[c];
     const ContractState opening = start_contract(contract);
+    const auto words = lanes.draw(0, 0, contract.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Philox4 w = p.words(0, contract.stream);
+      const Philox4 w = words(p);
       const Real u_option = select(options, uniform(w.w2), 0.5F);
       p.store(l.contract_constants,
               ContractConstants{uniform(w.w0), exponential(w.w1), u_option, static_cast<std::int32_t>(w.w3)},
@@ -159,6 +164,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       p.store(l.tranche, tranche, d);
       p.store(l.tranche_control, TrancheControl{}, d);
       p.store(l.instalments, Instalments{}, d);
+      p.store(l.tranche_month, TrancheMonth{}, d);
     });
   }
   lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, TrancheState{}, s.tranche.size); });
@@ -187,6 +193,116 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
 }
 
+HEADROOM_HD bool finances_sites(const Scenario& s, std::int32_t tranche) {
+  bool any = false;
+  for (std::int32_t i = 0; i < s.site.size; ++i) any = any || s.site[i].tranche == tranche;
+  return any;
+}
+
+// Lenders value GPUs where a loan-to-value covenant is tested; in other months nothing asks for it.
+HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
+  bool any = false;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Covenant& covenant = s.covenant[v];
+    any =
+        any || (covenant.metric == Metric::ltv && s.covenant_test[covenant.first_test + month - 1].tested != 0);
+  }
+  return any;
+}
+
+// By tranche, and by entity for all of its tranches.
+template <auto field, class P>
+HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, Money amount,
+                         const P& p) {
+  TrancheMonth own = p.load(l.tranche_month, tranche), sum = p.load(l.tranche_month, all);
+  own.*field += amount;
+  sum.*field += amount;
+  store<field>(p, l.tranche_month, own, tranche);
+  store<field>(p, l.tranche_month, sum, all);
+}
+
+// A site in service since before as_of: the same on every path but for what its lenders count.
+template <class Lanes>
+HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
+                                      const SiteTerms& terms, bool valued, Lanes& lanes) {
+  const Site site = s.site[i];
+  const SiteConstants path{site.planned_ready_month, site.delivery_month, 1.0F, 0};
+  const SiteStep same = advance_site(site, path, SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.site_month, same.month, i);
+    SiteFlows flows = p.load(l.site_flows, site.entity);
+    flows.opex += same.flows.opex;
+    store<&SiteFlows::opex>(p, l.site_flows, flows, site.entity);
+  });
+  if (site.tranche < 0 || !valued) return;
+  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
+  const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money value = collateral(site, terms, site.planned_ready_month, gpu_cost,
+                                   p.load(l.gpu, site.gpu_type).price / start_price);
+    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size + site.entity, value, p);
+  });
+}
+
+// One site that is built on the path. `decided`: its order or its refusal falls into this month.
+template <class Lanes>
+HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, bool decided,
+                                    const SiteTerms& terms, bool valued, Lanes& lanes) {
+  const Site site = s.site[i];
+  const std::uint32_t needs =
+      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(p.load(l.site_constants, i), terms); });
+  const bool due = decided || terms.t == 1.0F ||
+                   terms.dated_share != site_terms(site, terms.t - 1.0F).dated_share ||
+                   (needs & kNeedsDeliveries) != 0;
+  const auto pay = [&](auto financed) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteStep step = pay_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                     p.load(l.gpu, site.gpu_type).price);
+      SiteFlows flows = p.load(l.site_flows, site.entity);
+      flows.capex += step.flows.capex;
+      flows.write_off += step.flows.write_off;
+      store<&SiteState::capex, &SiteState::depreciated, &SiteState::purchase_price>(p, l.site, step.state, i);
+      store<&SiteFlows::capex, &SiteFlows::write_off>(p, l.site_flows, flows, site.entity);
+      financed(p, step.flows.capex);
+    });
+  };
+  if (due && site.tranche >= 0) {
+    pay([&](auto p, Money capex) HEADROOM_LANE {
+      finance<&TrancheMonth::eligible_capex>(l, site.tranche, s.tranche.size + site.entity, capex, p);
+    });
+  } else if (due) {
+    pay([](auto, Money) HEADROOM_LANE {});
+  }
+  if ((needs & kNeedsOperation) == 0) {
+    // Closed on every path: what it costs is the same wherever it is still to come.
+    const Money standing = money(standing_cost(site, kNeverReal, terms));
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteState state = p.load(l.site, i);
+      SiteFlows flows = p.load(l.site_flows, site.entity);
+      flows.opex += select(state.status <= kOrdered, standing, 0);
+      flows.net_ppe += state.capex - state.depreciated;
+      store<&SiteFlows::opex, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+    });
+    return;
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const SiteStep step = operate_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms);
+    SiteFlows flows = p.load(l.site_flows, site.entity);
+    flows.opex += step.flows.opex;
+    flows.depreciation += step.flows.depreciation;
+    flows.net_ppe += step.flows.net_ppe;
+    store<&SiteState::depreciated>(p, l.site, step.state, i);
+    p.store(l.site_month, step.month, i);
+    store<&SiteFlows::opex, &SiteFlows::depreciation, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+  });
+  if (site.tranche < 0 || !valued) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money value = site_collateral(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                        p.load(l.gpu, site.gpu_type).price);
+    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size + site.entity, value, p);
+  });
+}
+
 // The probability with which a contract that is not in full service is ended at the end of this month.
 HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract, std::int32_t month) {
   const Real t = static_cast<Real>(month);
@@ -195,13 +311,37 @@ HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract
   return due ? contract.termination_probability : 0.0F;
 }
 
-// One contract in one month: the steps it can have, in order. Uniform conditions stand here, outside the lanes.
+// Fees, deliveries and prepayments of a month in which `steps` is what some lane of a contract can have.
+template <bool delivering, bool late, class Lanes>
+HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
+                                const ContractTerms& terms, Lanes& lanes) {
+  const std::int32_t site = s.contract[c].site, entity = s.contract[c].entity;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    ContractStep step = serve<delivering>(terms, p.load(l.contract, c), p.load(l.site_month, site),
+                                          p.load(l.contract_flows, entity), p.load(l.market));
+    if constexpr (late) step = charge_damages(terms, step);
+    if constexpr (delivering) step = prepay(terms, step);
+    step = credit(terms, step);
+    store<&SiteMonth::left, &SiteMonth::left_end>(p, l.site_month, step.site, site);
+    store<&ContractState::unearned, &ContractState::last_fee>(p, l.contract, step.state, c);
+    store<&ContractFlows::revenue, &ContractFlows::credited>(p, l.contract_flows, step.flows, entity);
+    if constexpr (delivering) {
+      store<&ContractState::status, &ContractState::end, &ContractState::prepaid>(p, l.contract, step.state, c);
+      store<&ContractFlows::prepaid>(p, l.contract_flows, step.flows, entity);
+    }
+    if constexpr (late) {
+      store<&ContractState::damages>(p, l.contract, step.state, c);
+      store<&ContractFlows::damages>(p, l.contract_flows, step.flows, entity);
+    }
+  });
+}
+
+// One contract in one month: the steps that some lane needs, in order.
 template <class Lanes>
 HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
-                                  Mask reported, Lanes& lanes) {
+                                  Lanes& lanes) {
   const Contract contract = s.contract[c];
   const Customer customer = s.customer[contract.customer];
-  const std::int32_t gpu = s.site[contract.site].gpu_type;
   const Real t = static_cast<Real>(month);
   const auto within = [&](Real date) { return date > t - 1.0F && date <= t; };
 
@@ -214,47 +354,63 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
     });
   }
   const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages), s.ledger_usd);
-  const auto service = [&](auto p) HEADROOM_LANE {
-    const std::int32_t default_month = p.load(l.customer, contract.customer).default_month;
-    ContractStep step = release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
-                                default_month, p.load(l.site, contract.site).status);
-    step = serve(terms, step.state, p.load(l.site_month, contract.site), step.flows, p.load(l.market));
-    p.store(l.site_month, step.site, contract.site);
-    step = charge_damages(terms, step.state, step.flows);
-    step = prepay(terms, step.state, step.flows);
-    step.flows.recoveries += recovery(step.state, month, default_month, terms.claim_per_fee);
-    return step;
-  };
+  const std::uint32_t needs = lanes.any([&](auto p) HEADROOM_LANE {
+    return contract_needs(p.load(l.contract, c), month, p.load(l.customer, contract.customer).default_month,
+                          p.load(l.site, contract.site).status);
+  });
+  const bool pending = (needs & status_bit(kPending)) != 0, in_force = (needs & status_bit(kInForce)) != 0;
+  if ((needs & kNeedsRelease) != 0) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractStep step =
+          release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
+                  p.load(l.customer, contract.customer).default_month, p.load(l.site, contract.site).status);
+      store<&ContractState::status, &ContractState::unearned>(p, l.contract, step.state, c);
+      store<&ContractFlows::refunded, &ContractFlows::forfeited>(p, l.contract_flows, step.flows,
+                                                                 contract.entity);
+    });
+  }
+  if ((needs & status_bit(kDefaulted)) != 0) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      ContractFlows flows = p.load(l.contract_flows, contract.entity);
+      flows.recoveries += recovery(p.load(l.contract, c), month,
+                                   p.load(l.customer, contract.customer).default_month, terms.claim_per_fee);
+      store<&ContractFlows::recoveries>(p, l.contract_flows, flows, contract.entity);
+    });
+  }
+  // Before the contract date nothing is served; a prepayment may fall due, once.
+  const bool delivers = pending && t >= contract.start_month;
+  const bool pays = (pending || in_force) && terms.prepayment_due != 0 && lanes.any([&](auto p) HEADROOM_LANE {
+    return select(p.load(l.contract, c).prepaid == 0, 1U, 0U);
+  }) != 0;
+  if (delivers && terms.damages_per_price > 0.0F) {
+    serve_contract<true, true>(s, l, c, terms, lanes);
+  } else if (delivers || pays) {
+    serve_contract<true, false>(s, l, c, terms, lanes);
+  } else if (in_force) {
+    serve_contract<false, false>(s, l, c, terms, lanes);
+  }
+  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F && (pending || in_force)) {
+    const Real trigger = exp(contract.step_down_trigger_log);
+    const std::int32_t gpu = s.site[contract.site].gpu_type;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractState state =
+          step_down(contract, p.load(l.contract_constants, c).step_down_threshold, p.load(l.contract, c),
+                    p.load(l.market), p.load(l.gpu, gpu).price, trigger);
+      store<&ContractState::price, &ContractState::step_down_hazard>(p, l.contract, state, c);
+    });
+  }
   // No contract ends before its date, or before its term has run from its planned start.
   const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
-  const bool may_step_down = s.on(kStepDown) && contract.step_down_hazard_month > 0.0F;
-  // Both are rare and dear, so a month that can have neither does not carry them.
-  const auto month_of = [&](auto after) HEADROOM_LANE {
+  if (may_expire && lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
+    const Mask renewal(s.on(kRenewal));
+    const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
-      ContractStep step = after(p, service(p));
-      step.flows.backlog += select(reported, contract_backlog(contract, step.state, t, s.ledger_usd), 0);
-      step.flows.unearned += select(reported, step.state.unearned, 0);
+      const ContractStep step = expire(contract, terms, p.load(l.contract_constants, c), p.load(l.contract, c),
+                                       p.load(l.contract_flows, contract.entity), p.load(l.market),
+                                       p.load(l.gpu, gpu).price, renewal);
       p.store(l.contract, step.state, c);
       p.store(l.contract_flows, step.flows, contract.entity);
     });
-  };
-  const Real trigger = exp(contract.step_down_trigger_log);
-  const Mask steps_down(may_step_down), renewal(s.on(kRenewal));
-  const auto lower = [&](auto p, ContractStep step) HEADROOM_LANE {
-    step.state = step_down(contract, p.load(l.contract_constants, c).step_down_threshold, step.state,
-                           p.load(l.market), p.load(l.gpu, gpu).price, trigger, steps_down);
-    return step;
-  };
-  if (may_expire) {
-    month_of([&](auto p, ContractStep step) HEADROOM_LANE {
-      step = lower(p, step);
-      return expire(contract, terms, p.load(l.contract_constants, c), step.state, step.flows, p.load(l.market),
-                    p.load(l.gpu, gpu).price, renewal);
-    });
-  } else if (may_step_down) {
-    month_of(lower);
-  } else {
-    month_of([](auto, ContractStep step) HEADROOM_LANE { return step; });
   }
 }
 
@@ -299,7 +455,7 @@ HEADROOM_HD void report_contract(const Scenario& s, const StateLayout& l, std::i
     ContractFlows flows = p.load(l.contract_flows, contract.entity);
     flows.backlog += contract_backlog(contract, state, t, s.ledger_usd);
     flows.unearned += state.unearned;
-    p.store(l.contract_flows, flows, contract.entity);
+    store<&ContractFlows::backlog, &ContractFlows::unearned>(p, l.contract_flows, flows, contract.entity);
   });
 }
 
@@ -689,45 +845,56 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
 
   // 1. The market: demand, supply, prices, rates, spread, power, churn.
   const MarketSwitches on(s);
+  const auto words_a = lanes.draw(0, month, s.market_stream[0]);
+  const auto words_b = lanes.draw(1, month, s.market_stream[1]);
+  const auto words_c = lanes.draw(2, month, s.market_stream[2]);
   lanes.each([&](auto p) HEADROOM_LANE {
     MarketState m = p.load(l.market);
-    const Philox4 a = p.words(month, s.market_stream[0]);
-    const Philox4 b = p.words(month, s.market_stream[1]);
-    const Philox4 jumps = p.words(month, s.market_stream[2]);
-    const Shocks shocks = correlated_shocks(s, on, a, b);
-    m = advance_demand(s, on, row, p.load(l.constants), m, shocks, b.w3, jumps);
+    const Philox4 b = words_b(p);
+    const Shocks shocks = correlated_shocks(s, on, words_a(p), b);
+    m = advance_demand(s, on, row, p.load(l.constants), m, shocks, b.w3, words_c(p));
     m = advance_supply(s, on, row, plan, m);
     m.cycle = advance_cycle(s.price, m, shocks.z[kPrice]);
     m = advance_rates(s, on, row, plan, m, shocks);
     p.store(l.market, m);
   });
   if (quarter_starts && s.on(kFundingWindow)) {
+    const auto words = lanes.draw(0, month, s.market_stream[3]);
     lanes.each([&](auto p) HEADROOM_LANE {
       MarketState m = p.load(l.market);
-      const Real u = uniform(p.words(month, s.market_stream[3]).w0);
+      const Real u = uniform(words(p).w0);
       m.window_open = select(u < by_regime(s.rates.window_open, m.regime), 1, 0);
       p.store(l.market, m);
     });
   }
   for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
-    const GpuType gpu = s.gpu_type[g];
-    const Real aged = s.ageing[g * s.months + month - 1];
+    const Real start = s.gpu_type[g].log_price_start, aged = s.ageing[g * s.months + month - 1];
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Real log_price = gpu.log_price_start + (p.load(l.market).cycle - s.price.cycle_start);
+      const Real log_price = start + (p.load(l.market).cycle - s.price.cycle_start);
       p.store(l.gpu, GpuState{fma(-p.load(l.constants).xi, aged, log_price)}, g);
     });
-    for (std::int32_t h = 0; h < s.launch.size; ++h) {
-      const Real effect = s.launch_effect[gpu.first_launch_effect + h];
+  }
+  for (std::int32_t h = 0; h < s.launch.size; ++h) {
+    const Launch launch = s.launch[h];
+    if (lanes.any([&](auto p) HEADROOM_LANE { return select(p.load(l.launch, h).month < t, 1U, 0U); }) == 0)
+      continue;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      LaunchState state = p.load(l.launch, h);
+      state.progress = launch_progress(launch, state.month, t);
+      store<&LaunchState::progress>(p, l.launch, state, h);
+    });
+    for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
+      const Real effect = s.launch_effect[s.gpu_type[g].first_launch_effect + h];
       if (effect == 0.0F) continue;
-      const Launch launch = s.launch[h];
       lanes.each([&](auto p) HEADROOM_LANE {
-        const Real progress = launch_progress(launch, p.load(l.launch, h).month, t);
-        p.store(l.gpu, GpuState{p.load(l.gpu, g).price - effect * progress}, g);
+        p.store(l.gpu, GpuState{p.load(l.gpu, g).price - effect * p.load(l.launch, h).progress}, g);
       });
     }
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.gpu, GpuState{max(exp(p.load(l.gpu, g).price), gpu.floor_usd_per_gpu_hour)}, g);
-    });
+  }
+  for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
+    const Real floor = s.gpu_type[g].floor_usd_per_gpu_hour;
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.store(l.gpu, GpuState{max(exp(p.load(l.gpu, g).price), floor)}, g); });
   }
 
   // 2. Sites are ordered, refused, paid for, open and depreciate.
@@ -740,60 +907,31 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     });
   }
   for (std::int32_t d = 0; d < s.tranche.size + s.entity.size; ++d) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
+    if (d >= s.tranche.size || finances_sites(s, d))
+      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
   }
+  const bool valued = collateral_counts(s, month);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
-    if (within(site.order_month)) {
+    const bool ordered = within(site.order_month);
+    const bool refused = within(site.cancel_month) && s.on(kCancellation);
+    const bool decided = ordered || refused;
+    if (ordered) {
       const bool may_wait = site.discretionary != 0 && s.on(kDiscretion);
       const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, s.parent()).liquidity, least), i);
       });
     }
-    if (within(site.cancel_month) && s.on(kCancellation)) {
+    if (refused) {
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, decide_site(p.load(l.site_constants, i), p.load(l.site, i)), i);
       });
     }
-    const SiteTerms terms = site_terms(site, t);
     if (site.running != 0) {
-      // Open since before as_of: all but its collateral is the same on every path.
-      const SiteStep same =
-          advance_site(site, SiteConstants{site.planned_ready_month, site.delivery_month, 1.0F, 0},
-                       SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
-      const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
-      const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
-      lanes.each([&](auto p) HEADROOM_LANE {
-        SiteMonth site_month = same.month;
-        site_month.collateral = collateral(site, terms, site.planned_ready_month, gpu_cost,
-                                           p.load(l.gpu, site.gpu_type).price / start_price);
-        p.store(l.site_month, site_month, i);
-        SiteFlows flows = p.load(l.site_flows, site.entity);
-        flows.opex += same.flows.opex;
-        p.store(l.site_flows, flows, site.entity);
-      });
+      advance_running_site(s, l, i, site_terms(site, t), valued, lanes);
     } else {
-      lanes.each([&](auto p) HEADROOM_LANE {
-        const SiteStep step = advance_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
-                                           p.load(l.gpu, site.gpu_type).price);
-        p.store(l.site, step.state, i);
-        p.store(l.site_month, step.month, i);
-        p.store(l.site_flows, add(p.load(l.site_flows, site.entity), step.flows), site.entity);
-      });
-    }
-    if (site.tranche >= 0) {
-      // By tranche, and by entity for all of its tranches.
-      const std::int32_t total = s.tranche.size + site.entity;
-      lanes.each([&](auto p) HEADROOM_LANE {
-        const SiteMonth m = p.load(l.site_month, i);
-        const TrancheMonth own = p.load(l.tranche_month, site.tranche);
-        const TrancheMonth all = p.load(l.tranche_month, total);
-        p.store(l.tranche_month, TrancheMonth{own.eligible_capex + m.capex, own.collateral + m.collateral},
-                site.tranche);
-        p.store(l.tranche_month, TrancheMonth{all.eligible_capex + m.capex, all.collateral + m.collateral},
-                total);
-      });
+      advance_built_site(s, l, i, decided, site_terms(site, t), valued, lanes);
     }
   }
 
@@ -808,13 +946,9 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     any_leaves = any_leaves || leaving_probability(s, s.contract[c], month) > 0.0F;
   }
-  // Backlog and deferred revenue are taken with the service, or after the departures of a month that can have
-  // some.
-  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, Mask(!any_leaves), lanes);
-  if (any_leaves) {
-    end_late_contracts(s, l, month, lanes);
-    for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
-  }
+  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, lanes);
+  if (any_leaves) end_late_contracts(s, l, month, lanes);
+  for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
   const PoolTerms terms = pool_terms(s.on_demand, t);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];

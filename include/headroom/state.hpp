@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
@@ -39,7 +40,8 @@ struct MarketState {
 
 struct LaunchState {
   Real month;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(month); }
+  Real progress;  // of its price effect, 0..1
+  HEADROOM_HD constexpr void visit(auto&& f) { f(month), f(progress); }
 };
 
 struct GpuState {
@@ -67,10 +69,7 @@ struct SiteState {
 struct SiteMonth {
   Real online, online_end;  // GPUs, month's mean and month end
   Real left, left_end;      // not taken by contracts so far
-  Money capex, collateral;  // what its tranche finances and lends against
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(online), f(online_end), f(left), f(left_end), f(capex), f(collateral);
-  }
+  HEADROOM_HD constexpr void visit(auto&& f) { f(online), f(online_end), f(left), f(left_end); }
 };
 
 struct CustomerState {
@@ -94,14 +93,13 @@ struct ContractState {
   Real price;               // USD per GPU-hour
   Real end;                 // month; kNeverReal until the term has started
   Real step_down_hazard;    // integrated; negative once stepped down
-  Real served_end;          // GPUs at the month end
   Money prepaid, unearned;  // received so far; of it deferred revenue
   Money damages;            // cumulative
-  Money fee, last_fee;      // of the month; of the last month served: base of a claim
+  Money last_fee;           // of the last month served: base of a claim
   std::int32_t status, renewals;
   HEADROOM_HD constexpr void visit(auto&& f) {
-    f(price), f(end), f(step_down_hazard), f(served_end), f(prepaid), f(unearned), f(damages), f(fee),
-        f(last_fee), f(status), f(renewals);
+    f(price), f(end), f(step_down_hazard), f(prepaid), f(unearned), f(damages), f(last_fee), f(status),
+        f(renewals);
   }
 };
 
@@ -279,6 +277,20 @@ HEADROOM_HD constexpr FieldCount fields_of() {
   return count;
 }
 
+// Place of a field among its struct's reals or integers.
+template <class T, class V>
+HEADROOM_HD constexpr std::int32_t place_of(V T::*field) {
+  std::int32_t place = 0, next = 0;
+  T value{};
+  value.visit([&]<class W>(W& each) {
+    if constexpr (std::is_same_v<V, W>) {
+      if (&each == &(value.*field)) place = next;
+      ++next;
+    }
+  });
+  return place;
+}
+
 // Where the structs of one kind start in a lane's rows.
 template <class T>
 struct Slot {
@@ -394,6 +406,18 @@ struct LaneMemory {
     T copy = value;
     copy.visit(writer);
   }
+  // One field of it.
+  template <auto field, class T>
+  HEADROOM_HD void store_field(Slot<T> slot, const T& value, std::int32_t i) const {
+    constexpr FieldCount fields = fields_of<T>();
+    constexpr std::int32_t place = place_of(field);
+    if constexpr (std::is_same_v<decltype(field), Real T::*>) {
+      real[static_cast<std::size_t>(slot.real + i * fields.real + place) * stride + lane] = value.*field;
+    } else {
+      integer[static_cast<std::size_t>(slot.integer + i * fields.integer + place) * stride + lane] =
+          value.*field;
+    }
+  }
 
  private:
   struct Reader {
@@ -411,5 +435,12 @@ struct LaneMemory {
     HEADROOM_HD void operator()(std::int32_t& field) { *integer = field, integer += stride; }
   };
 };
+
+// Stores no more than the fields named: store<&GpuState::price>(p, l.gpu, state, g). A step that moves two
+// fields of eleven writes two.
+template <auto... fields, class P, class T>
+HEADROOM_HD void store(const P& p, Slot<T> slot, const T& value, std::int32_t i = 0) {
+  (p.template store_field<fields>(slot, value, i), ...);
+}
 
 }  // namespace headroom

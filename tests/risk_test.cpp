@@ -290,7 +290,7 @@ TEST_F(AnalysisTest, BreachesJointAndAny) {
   EXPECT_EQ(report.joint[1][2].count, 1U);
   EXPECT_EQ(report.joint[2][2].count, 3U);
   EXPECT_EQ(report.liquidity_default.median_month(), 3);
-  EXPECT_EQ(report.customer_defaults[0].median_month(), 0);
+  EXPECT_EQ(report.customers[0].defaults.median_month(), 0);
 }
 
 TEST_F(AnalysisTest, DriversGivenBreach) {

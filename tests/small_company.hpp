@@ -287,7 +287,10 @@ inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
   if (column < l.payment_default(0)) return numbered("acceleration by covenant", l.accelerated(0));
   if (column < l.paid_in(0)) return numbered("payment default of borrower", l.payment_default(0));
   if (column < l.distributed(0)) return numbered("paid in to borrower", l.paid_in(0));
-  return numbered("distributed by borrower", l.distributed(0));
+  if (column < l.customer_fees(0)) return numbered("distributed by borrower", l.distributed(0));
+  if (column < l.customer_lost(0)) return numbered("fees of customer", l.customer_fees(0));
+  if (column < l.customer_left(0)) return numbered("fees lost with customer", l.customer_lost(0));
+  return numbered("first loss of customer", l.customer_left(0));
 }
 
 }  // namespace headroom

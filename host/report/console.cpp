@@ -163,6 +163,28 @@ std::string borrower_table(const Company& company, const RiskReport& risk) {
          " USD million.\n";
 }
 
+std::string customer_table(const Company& company, const RiskReport& risk) {
+  if (risk.customers.empty()) return "";
+  Table table;
+  table.row(
+      {"customers", "backlog, %", "fees, %", "P(default), %", "P(leaves), %", "lost if it leaves", "s.e."});
+  table.rule();
+  for (std::size_t c = 0; c < risk.customers.size(); ++c) {
+    const CustomerRisk& customer = risk.customers[c];
+    const bool leaves = customer.leaves.by_horizon().count > 0;
+    const Estimate& lost = customer.lost_if_it_leaves;
+    table.row({shortened(company.customers[c].label, kLabelWidth), number(100 * customer.backlog_share, 0),
+               number(100 * customer.fees_share, 0), percent(customer.defaults.by_horizon()),
+               percent(customer.leaves.by_horizon()), leaves ? supported(lost, 0) : "-",
+               leaves ? number(lost.standard_error, lost.standard_error < 1 ? 2 : 0) : "-"});
+  }
+  return "\nCustomers, within the horizon\n" + table.text() +
+         "  backlog: of the contracted fees at as_of; fees: of what contracts bill. leaves: a contract is lost "
+         "by\n"
+         "  termination, default or the loss of its site; lost: its contracted fees still to come, mean, USD "
+         "million.\n";
+}
+
 std::string liquidity_lines(const RiskReport& risk) {
   Table table;
   table.row({"USD million", "mean", "s.e.", "5%", "50%", "95%", "99%"});
@@ -219,8 +241,8 @@ std::string identities(const RiskReport& risk) {
 std::string run_text(const Company& company, const Scenario& /*scenario*/, const RiskReport& risk,
                      const std::vector<GuidanceCheck>& guidance, const RunFacts& facts) {
   return head(company, risk, facts) + fcf_table(company, risk) + covenant_table(company, risk) +
-         remedy_table(company, risk) + borrower_table(company, risk) + liquidity_lines(risk) +
-         driver_table(risk) + guidance_table(company, guidance) + identities(risk);
+         remedy_table(company, risk) + borrower_table(company, risk) + customer_table(company, risk) +
+         liquidity_lines(risk) + driver_table(risk) + guidance_table(company, guidance) + identities(risk);
 }
 
 }  // namespace headroom::report

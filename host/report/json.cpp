@@ -155,8 +155,16 @@ Json sites_json(const Company& company, const RiskReport& risk) {
 
 Json customers_json(const Company& company, const RiskReport& risk) {
   Json out = Json::array();
-  for (std::size_t c = 0; c < risk.customer_defaults.size(); ++c) {
-    out.push_back({{"id", company.customers[c].id}, {"default", json(company, risk.customer_defaults[c])}});
+  for (std::size_t c = 0; c < risk.customers.size(); ++c) {
+    const CustomerRisk& customer = risk.customers[c];
+    out.push_back({{"id", company.customers[c].id},
+                   {"label", company.customers[c].label},
+                   {"backlog_share", figure(customer.backlog_share)},
+                   {"fees_share", figure(customer.fees_share)},
+                   {"fees_musd", json(customer.fees)},
+                   {"default", json(company, customer.defaults)},
+                   {"leaves", json(company, customer.leaves)},
+                   {"lost_if_it_leaves_musd", json(customer.lost_if_it_leaves)}});
   }
   return out;
 }

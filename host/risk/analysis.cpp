@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "headroom/customers.hpp"
 #include "host/risk/parallel.hpp"
 
 namespace headroom {
@@ -105,6 +106,21 @@ Estimate mean_where(ColumnStore& columns, std::int32_t driver, std::int32_t flag
   return moments(columns.sum_where(driver, flag, months), columns.sum_of_squares_where(driver, flag, months),
                  columns.count_at_most(flag, months), units)
       .mean;
+}
+
+// Each customer's share of the contracted fees at as_of.
+std::vector<double> opening_backlog(const Scenario& scenario) {
+  std::vector<double> shares(at(scenario.customer.size));
+  double all = 0;
+  for (std::int32_t c = 0; c < scenario.contract.size; ++c) {
+    const Contract& contract = scenario.contract[c];
+    if (contract.option != 0) continue;
+    const double fees = contract_backlog(contract, start_contract(contract), 0.0F, scenario.ledger_usd);
+    shares[at(contract.customer)] += fees;
+    all += fees;
+  }
+  for (double& share : shares) share = all > 0 ? share / all : 0;
+  return shares;
 }
 
 Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int32_t series,
@@ -284,10 +300,16 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
       return wilson(columns.paths() - columns.count_at_most(id, kNever - 1), columns.paths());
     });
   }
-  report.customer_defaults.resize(at(layout.customers));
+  report.customers.resize(at(layout.customers));
+  const std::vector<double> backlog = opening_backlog(scenario);
   for (std::int32_t c = 0; c < layout.customers; ++c) {
-    add(report.customer_defaults[at(c)],
-        [&, c] { return event_risk(columns, layout.default_month(c), months); });
+    CustomerRisk& customer = report.customers[at(c)];
+    customer.backlog_share = backlog[at(c)];
+    add(customer.defaults, [&, c] { return event_risk(columns, layout.default_month(c), months); });
+    add(customer.leaves, [&, c] { return event_risk(columns, layout.customer_left(c), months); });
+    add(customer.fees, [&, c] { return distribution(columns, layout.customer_fees(c), musd); });
+    add(customer.lost_if_it_leaves,
+        [&, c] { return mean_where(columns, layout.customer_lost(c), layout.customer_left(c), months, musd); });
   }
 
   const std::int32_t defaulted = layout.path(kLiquidityDefaultMonth);
@@ -336,6 +358,10 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     add(report.bands[at(s)], [&, s] { return series_bands(scenario, outcomes, s, plan); });
   }
   run_tasks(columns.concurrency(), tasks);
+  double fees = 0;
+  for (const CustomerRisk& customer : report.customers) fees += customer.fees.mean;
+  for (CustomerRisk& customer : report.customers)
+    customer.fees_share = fees > 0 ? customer.fees.mean / fees : 0;
   for (CovenantRisk& covenant : report.covenants) {
     covenant.remedied =
         wilson(covenant.breach.by_horizon().count - covenant.uncured.by_horizon().count, report.paths);

@@ -106,6 +106,16 @@ struct SiteRisk {
   Probability never_opens;
 };
 
+// A customer, and what hangs on it.
+struct CustomerRisk {
+  double backlog_share = 0;  // of the contracted fees at as_of, options left out
+  double fees_share = 0;     // of all contract fees billed over the horizon, of all paths
+  EventRisk defaults;
+  EventRisk leaves;            // the first of its contracts is lost: termination, default, loss of its site
+  Distribution fees;           // over the horizon, musd
+  Estimate lost_if_it_leaves;  // contracted fees still to come of the contracts lost, musd
+};
+
 // A ring-fenced borrower.
 struct BorrowerRisk {
   EventRisk payment_default;  // of what neither its reserve nor a guarantee covers
@@ -161,7 +171,7 @@ struct RiskReport {
   Distribution min_liquidity;     // musd
   Distribution dilution;          // new shares over opening shares
   std::vector<SiteRisk> sites;
-  std::vector<EventRisk> customer_defaults;
+  std::vector<CustomerRisk> customers;
   std::vector<DriverMeans> drivers;
   Violations violations;
   std::vector<Series> bands;  // measures, then covenants

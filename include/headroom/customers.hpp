@@ -63,6 +63,15 @@ HEADROOM_HD ContractStep leave(Real probability, Real u, ContractState state, Co
   return {state, {}, flows};
 }
 
+// Counts a contract that a step has lost. `backlog`: its contracted fees still to come before the step.
+HEADROOM_HD CustomerTotals count_loss(CustomerTotals totals, std::int32_t status_before,
+                                      std::int32_t status_after, Money backlog, std::int32_t month) {
+  const std::int32_t now = select(status_after >= kTerminated, select(status_before <= kInForce, 1, 0), 0);
+  totals.lost += now * backlog;
+  totals.left_month = select(now != 0, min(totals.left_month, month), totals.left_month);
+  return totals;
+}
+
 // What of a contract's month is the same on every path.
 struct ContractTerms {
   Real t;

@@ -143,6 +143,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const Real threshold = select(defaults, exponential(words(p).w0), kNeverReal);
       p.store(l.customer, CustomerState{threshold, 0.0F, kNever}, c);
+      p.store(l.customer_totals, CustomerTotals{0, 0, kNever}, c);
     });
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
@@ -316,6 +317,7 @@ template <bool delivering, bool late, class Lanes>
 HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
                                 const ContractTerms& terms, Lanes& lanes) {
   const std::int32_t site = s.contract[c].site, entity = s.contract[c].entity;
+  const std::int32_t customer = s.contract[c].customer;
   lanes.each([&](auto p) HEADROOM_LANE {
     ContractStep step = serve<delivering>(terms, p.load(l.contract, c), p.load(l.site_month, site),
                                           p.load(l.contract_flows, entity), p.load(l.market));
@@ -324,6 +326,9 @@ HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::in
     step = credit(terms, step);
     store<&SiteMonth::left, &SiteMonth::left_end>(p, l.site_month, step.site, site);
     store<&ContractState::unearned, &ContractState::last_fee>(p, l.contract, step.state, c);
+    CustomerTotals totals = p.load(l.customer_totals, customer);
+    totals.fees += step.flows.revenue - p.load(l.contract_flows, entity).revenue;
+    store<&CustomerTotals::fees>(p, l.customer_totals, totals, customer);
     store<&ContractFlows::revenue, &ContractFlows::credited>(p, l.contract_flows, step.flows, entity);
     if constexpr (delivering) {
       store<&ContractState::status, &ContractState::end, &ContractState::prepaid>(p, l.contract, step.state, c);
@@ -361,9 +366,14 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   const bool pending = (needs & status_bit(kPending)) != 0, in_force = (needs & status_bit(kInForce)) != 0;
   if ((needs & kNeedsRelease) != 0) {
     lanes.each([&](auto p) HEADROOM_LANE {
+      const ContractState before = p.load(l.contract, c);
       const ContractStep step =
-          release(p.load(l.contract, c), p.load(l.contract_flows, contract.entity), month,
+          release(before, p.load(l.contract_flows, contract.entity), month,
                   p.load(l.customer, contract.customer).default_month, p.load(l.site, contract.site).status);
+      p.store(l.customer_totals,
+              count_loss(p.load(l.customer_totals, contract.customer), before.status, step.state.status,
+                         contract_backlog(contract, before, t - 1.0F, s.ledger_usd), month),
+              contract.customer);
       store<&ContractState::status, &ContractState::unearned>(p, l.contract, step.state, c);
       store<&ContractFlows::refunded, &ContractFlows::forfeited>(p, l.contract_flows, step.flows,
                                                                  contract.entity);
@@ -417,10 +427,17 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
 // Long-stop: first each contract's own, then those whose order ended with its head this month.
 template <class Lanes>
 HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std::int32_t month, Lanes& lanes) {
-  const auto end = [&](std::int32_t c, std::int32_t entity, auto probability, auto u) HEADROOM_LANE {
+  const Real t = static_cast<Real>(month);
+  const auto end = [&](std::int32_t c, auto probability, auto u) HEADROOM_LANE {
+    const Contract contract = s.contract[c];
+    const std::int32_t entity = contract.entity;
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractStep step =
-          leave(probability(p), u(p), p.load(l.contract, c), p.load(l.contract_flows, entity));
+      const ContractState before = p.load(l.contract, c);
+      const ContractStep step = leave(probability(p), u(p), before, p.load(l.contract_flows, entity));
+      p.store(l.customer_totals,
+              count_loss(p.load(l.customer_totals, contract.customer), before.status, step.state.status,
+                         contract_backlog(contract, before, t, s.ledger_usd), month),
+              contract.customer);
       p.store(l.contract, step.state, c);
       p.store(l.contract_flows, step.flows, entity);
     });
@@ -429,7 +446,7 @@ HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std
     const Real probability = leaving_probability(s, s.contract[c], month);
     if (probability <= 0.0F) continue;
     end(
-        c, s.contract[c].entity, [&](auto) HEADROOM_LANE { return probability; },
+        c, [&](auto) HEADROOM_LANE { return probability; },
         [&](auto p) HEADROOM_LANE { return p.load(l.contract_constants, c).u_termination; });
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
@@ -437,7 +454,7 @@ HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std
     if (head < 0 || s.contract[c].running != 0 || leaving_probability(s, s.contract[head], month) <= 0.0F)
       continue;
     end(
-        c, s.contract[c].entity,
+        c,
         [&](auto p)
             HEADROOM_LANE { return select(p.load(l.contract, head).status == kTerminated, 1.0F, 0.0F); },
         [](auto) HEADROOM_LANE { return 0.5F; });
@@ -1075,8 +1092,13 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     });
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
-    lanes.each([&](auto p)
-                   HEADROOM_LANE { p.keep(columns.default_month(c), p.load(l.customer, c).default_month); });
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const CustomerTotals totals = p.load(l.customer_totals, c);
+      p.keep(columns.default_month(c), p.load(l.customer, c).default_month);
+      p.keep(columns.customer_fees(c), totals.fees);
+      p.keep(columns.customer_lost(c), totals.lost);
+      p.keep(columns.customer_left(c), totals.left_month);
+    });
   }
 }
 

@@ -127,7 +127,12 @@ struct ColumnLayout {
   // Of a borrower over the horizon: what the parent paid in, cures among it, and what it distributed.
   HEADROOM_HD std::int32_t paid_in(std::int32_t e) const { return payment_default(borrowers) + e; }
   HEADROOM_HD std::int32_t distributed(std::int32_t e) const { return paid_in(borrowers) + e; }
-  HEADROOM_HD std::int32_t count() const { return distributed(borrowers); }
+  // Of a customer: fees billed over the horizon; contracted fees lost with its contracts; month of the first
+  // loss, or kNever.
+  HEADROOM_HD std::int32_t customer_fees(std::int32_t c) const { return distributed(borrowers) + c; }
+  HEADROOM_HD std::int32_t customer_lost(std::int32_t c) const { return customer_fees(customers) + c; }
+  HEADROOM_HD std::int32_t customer_left(std::int32_t c) const { return customer_lost(customers) + c; }
+  HEADROOM_HD std::int32_t count() const { return customer_left(customers); }
 };
 
 HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {

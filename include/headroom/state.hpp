@@ -78,6 +78,13 @@ struct CustomerState {
   HEADROOM_HD constexpr void visit(auto&& f) { f(threshold), f(hazard), f(default_month); }
 };
 
+// Of all contracts of a customer over the horizon.
+struct CustomerTotals {
+  Money fees, lost;         // billed; contracted fees that were still to come when contracts were lost
+  std::int32_t left_month;  // the first lost: by termination, default, or the loss of its site; kNever
+  HEADROOM_HD constexpr void visit(auto&& f) { f(fees), f(lost), f(left_month); }
+};
+
 // The last three: ended by the customer for lateness, by the loss of the site, by the customer's default.
 enum ContractStatus : std::int32_t { kOption, kPending, kInForce, kEnded, kTerminated, kReleased, kDefaulted };
 
@@ -306,6 +313,7 @@ struct StateLayout {
   Slot<SiteState> site;
   Slot<SiteMonth> site_month;
   Slot<CustomerState> customer;
+  Slot<CustomerTotals> customer_totals;
   Slot<ContractConstants> contract_constants;
   Slot<ContractState> contract;
   Slot<TrancheState> tranche;
@@ -351,6 +359,7 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.site, s.site.size);
   l.place(l.site_month, s.site.size);
   l.place(l.customer, s.customer.size);
+  l.place(l.customer_totals, s.customer.size);
   l.place(l.contract_constants, s.contract.size);
   l.place(l.contract, s.contract.size);
   l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity that has none

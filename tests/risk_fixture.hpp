@@ -38,6 +38,7 @@ inline Company small_company() {
   data.covenant = {{0, -1, Metric::dscr, Window::trailing_3, 0, 0},
                    {0, -1, Metric::liquidity, Window::trailing_3, 0, 3}};
   data.covenant_test = {{0, 1.2F}, {1, 1.2F}, {1, 1.2F}, {0, 500.0F}, {0, 500.0F}, {1, 500.0F}};
+  data.entity.resize(1);
   data.site.resize(2);
   data.site[0].running = 1;
   data.customer.resize(1);
@@ -62,11 +63,17 @@ struct SmallOutcomes {
     for (std::int32_t c = 0; c < layout.count(); ++c) set(c, std::vector<std::int32_t>(paths, 0));
     const std::vector<std::int32_t> never(paths, kNever);
     set(kLiquidityDefaultMonth, never);
+    set(kFirstCovenant, never);
     for (std::int32_t v = 0; v < layout.covenants; ++v) {
       set(layout.first_breach(v), never);
+      set(layout.first_uncured(v), never);
+      set(layout.accelerated(v), never);
       set(layout.min_headroom(v), std::vector<std::int32_t>(paths, kFixedMax));
     }
-    for (std::int32_t c = 0; c < layout.customers; ++c) set(layout.default_month(c), never);
+    for (std::int32_t c = 0; c < layout.customers; ++c) {
+      set(layout.default_month(c), never);
+      set(layout.customer_left(c), never);
+    }
     outcomes.columns = std::move(owned);
   }
 

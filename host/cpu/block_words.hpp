@@ -50,9 +50,10 @@ inline Vector counting() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 inline Vector exclusive_or(Vector a, Vector b) { return _mm512_xor_si512(a, b); }
 inline Vector low_product(Vector a, Vector b) { return _mm512_mullo_epi32(a, b); }
 inline Vector high_product(Vector a, Vector b) {
-  const Vector even = _mm512_mul_epu32(a, b);
-  const Vector odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), b);
-  return _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+  // Masked, all bits set: g++ 12 warns of an uninitialised operand inside the plain forms.
+  const Vector even = _mm512_maskz_mul_epu32(0xFF, a, b);
+  const Vector odd = _mm512_maskz_mul_epu32(0xFF, _mm512_maskz_srli_epi64(0xFF, a, 32), b);
+  return _mm512_mask_blend_epi32(0xAAAA, _mm512_maskz_srli_epi64(0xFF, even, 32), odd);
 }
 inline Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
 inline Vector get(const std::uint32_t* from) { return _mm512_load_si512(from); }

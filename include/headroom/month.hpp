@@ -312,7 +312,8 @@ HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract
   return due ? contract.termination_probability : 0.0F;
 }
 
-// Fees, deliveries and prepayments of a month in which `steps` is what some lane of a contract can have.
+// A contract's service. `delivering`: some path is not in full service yet, or pays in advance this month;
+// `late`: damages may fall due with that. In other months it is a fee and a credit.
 template <bool delivering, bool late, class Lanes>
 HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
                                 const ContractTerms& terms, Lanes& lanes) {

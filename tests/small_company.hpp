@@ -233,6 +233,7 @@ inline Entity ring_fenced(const ScenarioData& data, Money cash) {
   e.ev_to_ebitda = 0.0F;
   e.shares_million = 1.0F;
   e.capex_contributed = 1;
+  e.guarantee_end = kNever;
   return e;
 }
 

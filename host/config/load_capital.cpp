@@ -60,12 +60,16 @@ void read_parent(const Loading& in, const Table& table, Entity& e) {
     table.reject("shares_million", "shares are sold at a price per share",
                  "add it, or leave out issue_max_musd_per_quarter");
   }
-  forbid(table, {"guaranteed", "capex_contributed", "lock_up_dscr"}, "only a ring-fenced borrower has it",
-         "remove it, or add parent = ...");
+  forbid(table, {"guaranteed", "guaranteed_until", "capex_contributed", "lock_up_dscr"},
+         "only a ring-fenced borrower has it", "remove it, or add parent = ...");
 }
 
-void read_borrower(const Table& table, Entity& e) {
+void read_borrower(const Loading& in, const Table& table, Entity& e) {
   e.guaranteed = table.flag("guaranteed") ? 1 : 0;
+  e.guarantee_end = in.whole_month(table, "guaranteed_until", kNever);
+  if (e.guaranteed == 0) {
+    forbid(table, {"guaranteed_until"}, "there is no guarantee", "remove it, or write guaranteed = true");
+  }
   e.capex_contributed = table.flag("capex_contributed", true) ? 1 : 0;
   e.lock_up_dscr = table.real("lock_up_dscr", non_negative(), 0.0);
   e.refinance_leverage_limit = table.real("refinance_leverage_limit", positive(), 6.0);
@@ -102,7 +106,7 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   e.reserve = in.musd(table, "reserve_musd", 0.0);
   e.reserve_months = table.real("reserve_months", between(0.0, 60.0), 0.0);
   e.cash_sweep_share = table.real("cash_sweep_share", share(), 0.0);
-  table.has("parent") ? read_borrower(table, e) : read_parent(in, table, e);
+  table.has("parent") ? read_borrower(in, table, e) : read_parent(in, table, e);
   read_history(in, table, index);
 }
 
@@ -428,14 +432,19 @@ void read_consequences(Loading& in, const Table& table, Covenant& c) {
     forbid(table, {"lenders", "grace_months"}, "there are no 'consequences'", "add them, or remove this");
     return;
   }
-  const std::int32_t entity = c.entity < 0 ? static_cast<std::int32_t>(in.data.entity.size()) - 1 : c.entity;
-  if (entity + 1 == static_cast<std::int32_t>(in.data.entity.size()) && (has[trap])) {
-    table.reject("consequences", "the parent distributes nothing, so its cash cannot be trapped",
-                 "remove \"cash_trap\"");
-  }
+  const auto parent = static_cast<std::int32_t>(in.data.entity.size()) - 1;
+  const std::int32_t entity = c.entity < 0 ? parent : c.entity;
   std::vector<std::int32_t> lenders = table.refs("lenders", in.tranches.ids);
+  const auto owed_by_parent = [&](std::int32_t d) {
+    return in.data.tranche[static_cast<std::size_t>(d)].entity == parent;
+  };
+  if (has[trap] && entity == parent && std::all_of(lenders.begin(), lenders.end(), owed_by_parent)) {
+    table.reject("consequences", "the parent distributes nothing, so its cash cannot be trapped",
+                 "remove \"cash_trap\", or name a borrower's tranche in 'lenders'");
+  }
   for (const std::int32_t d : lenders) {
-    if (in.data.tranche[static_cast<std::size_t>(d)].entity != entity) {
+    // What the parent must keep, as guarantor, its borrowers' lenders may act on.
+    if (entity != parent && in.data.tranche[static_cast<std::size_t>(d)].entity != entity) {
       table.reject(
           "lenders",
           fmt::format("\"{}\" is owed by another entity", in.tranches.ids[static_cast<std::size_t>(d)]),

@@ -54,6 +54,7 @@ void read_policy(const Layered& t, Site& s) {
   s.cancel_probability = t.real("cancel_probability", share());
   s.sunk_share = t.real("sunk_share", share());
   s.discretionary = t.flag("discretionary") ? 1 : 0;
+  s.unplanned_months = t.real("unplanned_months", between(0.0, 120.0));
   s.life_months = static_cast<Real>(12.0 * t.number("useful_life_years", positive()));
   s.residual_share = t.real("residual_share", share());
 }

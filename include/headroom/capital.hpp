@@ -190,6 +190,11 @@ struct Closing {
   Money shortfall;  // unmet: payment default; of the parent, liquidity default
 };
 
+// Whether the parent makes good in a month what a borrower cannot pay.
+HEADROOM_HD bool guarantees(const Entity& e, std::int32_t month) {
+  return e.guaranteed != 0 && month <= e.guarantee_end;
+}
+
 // A borrower's own ways out of a lack of cash: the parent pays in what of its capex is not financed.
 HEADROOM_HD Money contribution(const Entity& e, Money cash, Money unfinanced_capex) {
   return max(min(e.min_cash - cash, e.capex_contributed * unfinanced_capex), 0);
@@ -198,11 +203,12 @@ HEADROOM_HD Money contribution(const Entity& e, Money cash, Money unfinanced_cap
 // The parent's: repay an open gap and the revolver from what is above the minimum; else draw the revolver, then
 // sell equity where the market is open and the price above its floor.
 HEADROOM_HD Money raise_cash(const Entity& e, Closing& c, Money cash, const MarketState& m, Mask sells_equity,
-                             Real ledger_usd) {
+                             std::int32_t draws_stopped, Real ledger_usd) {
   const Money gap_repaid = max(min(c.state.gap, cash - e.min_cash), 0);
   cash -= gap_repaid;
   c.state.gap -= gap_repaid;
-  const Money drawn = max(min(c.revolver.undrawn, e.min_cash - cash), 0);
+  const Money available = select(draws_stopped != 0, 0, c.revolver.undrawn);
+  const Money drawn = max(min(available, e.min_cash - cash), 0);
   const Money repaid = max(min(c.revolver.balance, cash - e.min_cash), 0);
   cash += drawn - repaid;
   c.revolver.balance += drawn - repaid;
@@ -220,11 +226,11 @@ HEADROOM_HD Money raise_cash(const Entity& e, Closing& c, Money cash, const Mark
 }
 
 // What remains: the reserve account, the guarantee, else a default whose unpaid rest is carried as a gap.
-HEADROOM_HD Money settle_lack(const Entity& e, Closing& c, Money cash) {
+HEADROOM_HD Money settle_lack(Closing& c, Money cash, std::int32_t guaranteed_now) {
   const Money from_reserve = max(min(-cash, c.state.reserve), 0);
   cash += from_reserve;
   c.state.reserve -= from_reserve;
-  const Money guaranteed = e.guaranteed * max(-cash, 0);
+  const Money guaranteed = guaranteed_now * max(-cash, 0);
   cash += guaranteed;
   c.from_parent += guaranteed;
   c.shortfall = max(-cash, 0);

@@ -98,6 +98,7 @@ struct ClosingTerms {
   Money opening_ppe_left;     // it runs off straight-line
   Real lock_up_base;  // what CFADS must reach where no debt is served; out of reach downwards without a lock-up
   Mask sells_equity;
+  std::int32_t guaranteed;  // 1: by the parent, this month
 };
 HEADROOM_HD ClosingTerms closing_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
   const Entity& e = s.entity[entity];
@@ -110,7 +111,8 @@ HEADROOM_HD ClosingTerms closing_terms(const Scenario& s, std::int32_t entity, s
           .opening_ppe_left = money(static_cast<Real>(e.opening_ppe) *
                                     max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F)),
           .lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
-          .sells_equity = Mask(s.on(kEquity))};
+          .sells_equity = Mask(s.on(kEquity)),
+          .guaranteed = guarantees(e, month) ? 1 : 0};
 }
 
 // Moves the windows of an entity or of the group on by a month; leaves the new sum of three.
@@ -183,10 +185,11 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
     cash += c.from_parent;
   } else {
     c.revolver = p.load(l.tranche, revolver);
-    cash = raise_cash(e, c, cash, m, x.sells_equity, s.ledger_usd);
+    const std::int32_t draws_stopped = p.load(l.tranche_control, revolver).draws_stopped;
+    cash = raise_cash(e, c, cash, m, x.sells_equity, draws_stopped, s.ledger_usd);
     p.store(l.tranche, c.revolver, revolver);
   }
-  cash = settle_lack(e, c, cash);
+  cash = settle_lack(c, cash, x.guaranteed);
   const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
   const bool open = static_cast<Real>(last_3.cfads) >= fma(e.lock_up_dscr, to_serve, x.lock_up_base);
   const std::int32_t locked = control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1);
@@ -206,7 +209,8 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
     state.default_month = min(state.default_month, now);
   } else {
     if constexpr (role == Role::parent) state.equity += group.upstream;
-    state.liquidity = state.cash + c.revolver.undrawn;
+    const std::int32_t draws_stopped = p.load(l.tranche_control, revolver).draws_stopped;
+    state.liquidity = state.cash + select(draws_stopped != 0, 0, c.revolver.undrawn);
     state.default_month = min(state.default_month, select(c.shortfall > 0, x.month, kNever));
   }
 

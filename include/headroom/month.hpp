@@ -122,12 +122,14 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     const auto commissioning = lanes.draw(0, 0, delay.stream);
     const auto cost = lanes.draw(1, 0, site.cost_stream);
     const auto refusal = lanes.draw(2, 0, site.cancel_stream);
+    const Real unplanned = s.on(kDelivery) ? site.unplanned_months : 0.0F;
     const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
     lanes.each([&](auto p) HEADROOM_LANE {
       SiteConstants path = p.load(l.site_constants, i);
       PathTotals totals = p.load(l.totals);
       const Real systemic = p.load(l.constants).systemic;
       path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
+      path.ready += unplanned;
       path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
       path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
       p.store(l.site_constants, path, i);
@@ -168,7 +170,10 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       p.store(l.tranche_month, TrancheMonth{}, d);
     });
   }
-  lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche, TrancheState{}, s.tranche.size); });
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.tranche, TrancheState{}, s.tranche.size);
+    p.store(l.tranche_control, TrancheControl{}, s.tranche.size);
+  });
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
     const EntityState opening = e == s.parent() ? open_parent(s) : open_entity(s, e);
     WindowRow last_3{}, last_12{};
@@ -568,10 +573,13 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   // Nothing is left of a tranche past its maturity, or past the second term of one that could be extended.
   if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
   const CouponTerms coupon = coupon_terms(s, tranche, month);
+  // Of a loan that is signed later it runs from there.
+  const bool signed_later = tranche.draw_start_month < kNeverReal && t <= tranche.draw_start_month;
+  const Real commitment_fee = signed_later ? 0.0F : tranche.commitment_fee;
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.debt_flows,
             pay_interest(coupon, p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
-                         p.load(l.debt_flows, tranche.entity), p.load(l.market), tranche.commitment_fee),
+                         p.load(l.debt_flows, tranche.entity), p.load(l.market), commitment_fee),
             tranche.entity);
   });
   const auto step = [&](auto f) HEADROOM_LANE {
@@ -590,7 +598,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
              HEADROOM_LANE { return amortise(state, flows, payments_left, lease); });
   }
   if (tranche.may_accelerate != 0 && s.on(kConsequences)) {
-    const Mask recourse(entity.parent < 0 || entity.guaranteed != 0);
+    const Mask recourse(entity.parent < 0 || guarantees(entity, month));
     step([&](auto p, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return call_in(p.load(l.tranche_control, d), state, flows, recourse); });
   }
@@ -810,7 +818,6 @@ template <class Lanes>
 HEADROOM_HD void set_consequences(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
                                   bool tested, Lanes& lanes) {
   const Covenant covenant = s.covenant[v];
-  const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.parent();
   if (covenant.plain()) return;
   lanes.each([&](auto p) HEADROOM_LANE {
     CovenantState state = p.load(l.covenant, v);
@@ -828,21 +835,21 @@ HEADROOM_HD void set_consequences(const Scenario& s, const StateLayout& l, std::
   if (!s.on(kConsequences)) return;
   lanes.each([&](auto p) HEADROOM_LANE {
     CovenantState state = p.load(l.covenant, v);
-    EntityControl control = p.load(l.entity_control, entity);
-    const std::int32_t active = select(state.months_in_breach > covenant.grace_months, 1, 0);
-    control.trapped |= active * covenant.cash_trap;
-    control.sweep_all |= active * covenant.cash_sweep;
     const bool due = state.months_in_breach > covenant.grace_months + covenant.acceleration_months;
     state.accelerated = select(due, min(state.accelerated, month), state.accelerated);
-    p.store(l.entity_control, control, entity);
     p.store(l.covenant, state, v);
   });
   for (std::int32_t k = 0; k < covenant.targets; ++k) {
     const std::int32_t d = s.covenant_target[covenant.first_target + k];
+    const std::int32_t entity = s.tranche[d].entity;
     lanes.each([&](auto p) HEADROOM_LANE {
       const CovenantState state = p.load(l.covenant, v);
-      TrancheControl control = p.load(l.tranche_control, d);
       const std::int32_t active = select(state.months_in_breach > covenant.grace_months, 1, 0);
+      EntityControl borrower = p.load(l.entity_control, entity);
+      borrower.trapped |= active * covenant.cash_trap;
+      borrower.sweep_all |= active * covenant.cash_sweep;
+      p.store(l.entity_control, borrower, entity);
+      TrancheControl control = p.load(l.tranche_control, d);
       control.margin += select(active != 0, covenant.margin_step, 0.0F);
       control.draws_stopped |= active * covenant.draw_stop;
       control.swept |= active * covenant.cash_sweep;

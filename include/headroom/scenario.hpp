@@ -158,6 +158,7 @@ struct Site {
   Real commissioning_months;
   DelayParams commissioning_delay;
   Real planned_ready_month;  // for a running site: its opening, <= 0
+  Real unplanned_months;     // on top of its delays on every path, unknown to the plan
   std::int32_t running;      // open at as_of: no stage, no draw
   Real ramp_months;          // > 0
   Real cancel_probability, cancel_month, sunk_share;
@@ -244,6 +245,7 @@ struct Entity {
   // borrower
   std::int32_t guaranteed;         // 1: the parent makes good what it cannot pay
   std::int32_t capex_contributed;  // 1: the parent pays in the capex that neither draws nor its cash cover
+  std::int32_t guarantee_end;      // last month of the guarantee (of completion, say); kNever
   Real lock_up_dscr;               // no distribution under it (trailing 3 months); 0: none
   // reserve account and sweep
   Money reserve;          // at as_of, beside restricted_cash

@@ -363,7 +363,7 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.contract_constants, s.contract.size);
   l.place(l.contract, s.contract.size);
   l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity that has none
-  l.place(l.tranche_control, s.tranche.size);
+  l.place(l.tranche_control, s.tranche.size + 1);
   l.place(l.instalments, s.tranche.size);
   std::int32_t vintages = 0;
   for (std::int32_t d = 0; d < s.tranche.size; ++d) vintages += s.tranche[d].vintages;

@@ -47,11 +47,11 @@ TEST(Switches, WithAllOffEveryPathIsThePlan) {
   constexpr std::uint64_t kPaths = 1'000;
   for (const char* file : config_files) {
     ScenarioData data = load_company({.file = configs_dir + file}).data;
-    // The plan as it was made: before there was one to follow.
-    Scenario unplanned = data.view();
-    unplanned.switches = 0;
-    const std::vector<std::int32_t> plan = trace_path(unplanned, 0, 0);
     make_plan(data);
+    // The plan as it was made: without one to follow.
+    Scenario unplanned = data.view();
+    unplanned.switches = unplanned.has_plan = 0;
+    const std::vector<std::int32_t> plan = trace_path(unplanned, 0, 0);
     Scenario s = data.view();
     s.switches = 0;
     Columns first;

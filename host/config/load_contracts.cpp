@@ -27,13 +27,15 @@ Choice read_choice(const Table& market, std::string_view key) {
 void read_customers(Loading& in, const Table& market) {
   const Table common = market.table("default");
   const double beta = common.number("tightness_beta");
+  // Ratings tell the default rate over the cycle, so an intensity is what the cycle's mean turns into it.
+  const double cycle_mean = common.number("cycle_mean", positive());
   const double recovery = common.number("recovery_share", share());
   const std::int32_t recovery_months = common.integer("recovery_months", between(1, 60));
   for (const Table& each : in.customers.tables) {
     Customer c{};
     const std::int32_t rating = each.ref("rating", in.ratings.ids);
     const double pd = rating < 0 ? 0.0 : in.one_year_default[static_cast<std::size_t>(rating)];
-    c.default_intensity_month = static_cast<Real>(derive::default_intensity_month(pd));
+    c.default_intensity_month = static_cast<Real>(derive::default_intensity_month(pd) / cycle_mean);
     c.tightness_beta = each.real("tightness_beta", {}, beta);
     c.recovery_share = each.real("recovery_share", share(), recovery);
     c.recovery_months = each.integer("recovery_months", between(1, 60), recovery_months);

@@ -573,13 +573,10 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   // Nothing is left of a tranche past its maturity, or past the second term of one that could be extended.
   if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
   const CouponTerms coupon = coupon_terms(s, tranche, month);
-  // Of a loan that is signed later it runs from there.
-  const bool signed_later = tranche.draw_start_month < kNeverReal && t <= tranche.draw_start_month;
-  const Real commitment_fee = signed_later ? 0.0F : tranche.commitment_fee;
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.debt_flows,
             pay_interest(coupon, p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
-                         p.load(l.debt_flows, tranche.entity), p.load(l.market), commitment_fee),
+                         p.load(l.debt_flows, tranche.entity), p.load(l.market), tranche.commitment_fee),
             tranche.entity);
   });
   const auto step = [&](auto f) HEADROOM_LANE {

@@ -59,10 +59,16 @@ void read_policy(const Layered& t, Site& s) {
   s.residual_share = t.real("residual_share", share());
 }
 
+// Whose draws a site shares: a part of a site, owned by another entity say, is late with the whole.
+std::string draws_of(const Loading& in, const Table& own) {
+  const std::int32_t whole = own.ref("part_of", in.sites.ids, false);
+  return whole < 0 ? own.id() : in.sites.ids[static_cast<std::size_t>(whole)];
+}
+
 // Stages in parallel, then commissioning: the planned opening.
 void read_delivery(Loading& in, const Layered& t, Site& s) {
   const Table& own = t.own();
-  const std::string& id = own.id();
+  const std::string id = draws_of(in, own);
   Real ready = -kNeverReal;
   for (std::size_t k = 0; k < stages.size(); ++k) {
     s.stage_delay[k] = derive::no_delay();
@@ -122,7 +128,7 @@ void read_building_site(Loading& in, const Layered& t, Site& s, double gpu_musd,
 
 void read_site(Loading& in, const Layered& t) {
   const Table& own = t.own();
-  const std::string& id = own.id();
+  const std::string id = draws_of(in, own);
   Site s{};
   s.entity = in.entity_of(own);
   s.gpu_type = std::max(0, own.ref("gpu", in.gpus.ids));

@@ -218,7 +218,8 @@ inline Covenant with_lenders(ScenarioData& data, Covenant c, const std::vector<s
     const Entity& e = data.entity[static_cast<std::size_t>(t.entity)];
     if (c.cash_sweep != 0) t.sweepable = 1;
     if (c.acceleration_months < kNever) t.may_accelerate = 1;
-    if (t.may_accelerate != 0 && e.parent >= 0 && e.guaranteed == 0) t.sweepable = 1;
+    const bool without_recourse = e.parent >= 0 && (e.guaranteed == 0 || e.guarantee_end < kNever);
+    if (t.may_accelerate != 0 && without_recourse) t.sweepable = 1;
   }
   return c;
 }

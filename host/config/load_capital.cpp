@@ -571,7 +571,7 @@ void load_covenants(Loading& in) {
   for (Tranche& t : in.data.tranche) {
     const Entity& e = in.data.entity[static_cast<std::size_t>(t.entity)];
     t.may_accelerate |= t.cross_defaults > 0 ? 1 : 0;
-    const bool without_recourse = e.parent >= 0 && e.guaranteed == 0;
+    const bool without_recourse = e.parent >= 0 && (e.guaranteed == 0 || e.guarantee_end < kNever);
     t.sweepable |= t.cash_sweep | (t.may_accelerate != 0 && without_recourse ? 1 : 0);
   }
 }

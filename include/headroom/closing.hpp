@@ -191,7 +191,8 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
   }
   cash = settle_lack(c, cash, x.guaranteed);
   const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
-  const bool open = static_cast<Real>(last_3.cfads) >= fma(e.lock_up_dscr, to_serve, x.lock_up_base);
+  const Real least = select(to_serve > 0.0F, fma(e.lock_up_dscr, to_serve, x.lock_up_base), -0x1p40F);
+  const bool open = static_cast<Real>(last_3.cfads) >= least;
   const std::int32_t locked = control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1);
   const std::int32_t distributes = borrower ? 1 - locked : 0;
   const std::int32_t sweeps_all = control.sweep_all | select(debt.called > 0, 1, 0);
@@ -205,7 +206,7 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
     state.paid_in += c.from_parent;
     state.distributed += c.to_parent;
     state.liquidity = state.cash;
-    const std::int32_t now = select(c.shortfall > 0, x.month, select(debt.called > c.swept, x.month, kNever));
+    const std::int32_t now = select(c.shortfall > 0, x.month, kNever);
     state.default_month = min(state.default_month, now);
   } else {
     if constexpr (role == Role::parent) state.equity += group.upstream;

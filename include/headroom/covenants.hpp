@@ -111,9 +111,10 @@ struct Verdict {
 // Cured where the parent can pay, waived where the lenders agree, else in breach. `cures_left` and
 // `waivers_left`: of the whole horizon, 0 in a month that knows none.
 HEADROOM_HD Verdict judge(const Covenant& c, CovenantState state, std::int32_t headroom, Real missing,
-                          Money parent_cash, Money debt, std::int32_t cures_left, std::int32_t waivers_left) {
+                          Money parent_cash, Money debt, Money most, std::int32_t cures_left,
+                          std::int32_t waivers_left) {
   Verdict v{};
-  const Money needed = max(round_to_int(min(missing, 0x1p30F)) + 1, 1);
+  const Money needed = min(max(round_to_int(min(missing, 0x1p30F)) + 1, 1), most);
   const std::int32_t allowed =
       select(state.cures < cures_left, select(state.cures_in_row < c.cures_in_row, 1, 0), 0);
   const std::int32_t affordable = select(needed <= parent_cash, allowed, 0);

@@ -492,7 +492,7 @@ HEADROOM_HD void follow_defaults(const Scenario& s, const StateLayout& l, std::i
     lanes.each([&](auto p) HEADROOM_LANE {
       TrancheControl control = p.load(l.tranche_control, d);
       const std::int32_t unpaid = select(p.load(l.entity, borrower).default_month < kNever, 1, 0);
-      control.accelerated |= p.load(l.tranche_control, other).accelerated | unpaid;
+      control.follows |= p.load(l.tranche_control, other).accelerated | unpaid;
       p.store(l.tranche_control, control, d);
     });
   }
@@ -650,7 +650,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
       });
     }
   }
-  if (tranche.sweepable == 0) return;
+  if (tranche.sweepable == 0 || tranche.kind == TrancheKind::revolver) return;
   const Mask always(tranche.cash_sweep != 0);
   lanes.each([&](auto p) HEADROOM_LANE {
     DebtFlows flows = p.load(l.debt_flows, tranche.entity);
@@ -662,10 +662,11 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
 
 // What was swept from an entity's cash reaches its tranches, in their order.
 template <class Lanes>
-HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::int32_t entity, Lanes& lanes) {
+HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::int32_t entity,
+                                  std::int32_t month, Lanes& lanes) {
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
     const Tranche tranche = s.tranche[d];
-    if (tranche.entity != entity || tranche.sweepable == 0) continue;
+    if (tranche.entity != entity || tranche.sweepable == 0 || tranche.kind == TrancheKind::revolver) continue;
     const Mask always(tranche.cash_sweep != 0);
     lanes.each([&](auto p) HEADROOM_LANE {
       Sweep sweep = p.load(l.sweep, entity);
@@ -673,6 +674,11 @@ HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::
       sweep.left -= take_sweep(state, p.load(l.tranche_control, d), sweep.left, always);
       p.store(l.tranche, state, d);
       p.store(l.sweep, sweep, entity);
+      EntityState borrower = p.load(l.entity, entity);
+      const std::int32_t unpaid = select(p.load(l.tranche_control, d).accelerated != 0,
+                                         select(state.balance > 0, month, kNever), kNever);
+      borrower.default_month = min(borrower.default_month, unpaid);
+      p.store(l.entity, borrower, entity);
     });
   }
 }
@@ -721,9 +727,8 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
       state.balance -= p.load(l.verdict).cure;
       p.store(l.tranche, state, tranche);
     });
-    return;
   }
-  if constexpr (metric != Metric::liquidity) {
+  if constexpr (metric != Metric::liquidity && !repays_debt(metric)) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const WindowRow row = deemed<metric>(p.load(l.verdict).cure);
       p.store(l.window, add(p.load(l.window, entity * 12 + slot), row), entity * 12 + slot);
@@ -731,6 +736,16 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
       p.store(l.window_sums, add(p.load(l.window_sums, entity * 2 + 1), row), entity * 2 + 1);
     });
   }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto again = [&](std::int32_t i, std::int32_t of) HEADROOM_LANE {
+      EntityState state = p.load(l.entity, i);
+      state.leverage = ratio(static_cast<Real>(p.load(l.position, of).debt),
+                             4.0F * static_cast<Real>(p.load(l.window_sums, of * 2).ebitda), kRatioCap);
+      p.store(l.entity, state, i);
+    };
+    again(entity, entity);
+    again(parent, s.group());
+  });
 }
 
 // A covenant's test; then its cure, waiver or breach.
@@ -794,8 +809,10 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     const std::int32_t room = p.load(l.observed, kMeasureCount + v).value;
     const Money spare = p.load(l.position, parent).cash - parent_minimum;
     const MetricInputs x = inputs(p);
-    const Verdict verdict = judge(covenant, p.load(l.covenant, v), room, missing_amount<metric>(x, threshold),
-                                  spare, round_to_int(x.tranche_balance), cures, waivers);
+    const Verdict verdict =
+        judge(covenant, p.load(l.covenant, v), room, missing_amount<metric>(x, threshold), spare,
+              round_to_int(x.tranche_balance),
+              repays_debt(metric) ? round_to_int(x.tranche_balance) : kFixedMax, cures, waivers);
     p.store(l.covenant, verdict.state, v);
     p.store(l.verdict, CovenantPayment{verdict.cure, verdict.waiver_fee});
   });
@@ -985,6 +1002,15 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   // 4. Interest, principal, maturities, draws.
   if (s.on(kConsequences)) {
     for (std::int32_t d = 0; d < s.tranche.size; ++d) follow_defaults(s, l, d, lanes);
+    // All at once: a chain takes a month a step, in whatever order the tranches stand.
+    for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+      if (s.tranche[d].cross_defaults == 0) continue;
+      lanes.each([&](auto p) HEADROOM_LANE {
+        TrancheControl control = p.load(l.tranche_control, d);
+        control.accelerated |= control.follows;
+        p.store(l.tranche_control, control, d);
+      });
+    }
   }
   for (std::int32_t d = 0; d < s.tranche.size; ++d) advance_tranche(s, l, d, month, lanes);
 
@@ -1011,7 +1037,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     } else {
       lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::parent>(s, l, closing, p); });
     }
-    repay_from_sweep(s, l, e, lanes);
+    repay_from_sweep(s, l, e, month, lanes);
   }
 
   // 6. Covenants: their tests, and what breaches set off from next month on.
@@ -1020,7 +1046,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
     lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.tranche_control, TrancheControl{0.0F, 0, 0, p.load(l.tranche_control, d).accelerated}, d);
+      p.store(l.tranche_control, TrancheControl{0.0F, 0, 0, p.load(l.tranche_control, d).accelerated, 0}, d);
     });
   }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {

@@ -136,7 +136,10 @@ struct TrancheControl {
   Real margin;                        // per year, on top of its spread
   std::int32_t draws_stopped, swept;  // 0 or 1
   std::int32_t accelerated;           // 0 or 1, for good
-  HEADROOM_HD constexpr void visit(auto&& f) { f(margin), f(draws_stopped), f(swept), f(accelerated); }
+  std::int32_t follows;               // 1: a cross-default will accelerate it
+  HEADROOM_HD constexpr void visit(auto&& f) {
+    f(margin), f(draws_stopped), f(swept), f(accelerated), f(follows);
+  }
 };
 
 struct TrancheMonth {

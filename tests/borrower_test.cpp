@@ -1553,7 +1553,7 @@ TEST(StressedGroup, IsTheSameOnEveryInstructionSetAndThreadCount) {
 
 // ---- What must be true between two of them, path by path. ----
 
-constexpr std::uint64_t kManyPaths = 20'000;
+constexpr std::uint64_t kManyPaths = 1'000'000;
 Outcomes run_many(const ScenarioData& data) { return run_paths(data.view(), {kSeed, 0, kManyPaths}, 2); }
 
 void only_covenant(ScenarioData& data, std::size_t v) { data.covenant = {data.covenant[v]}; }

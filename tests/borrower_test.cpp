@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <numeric>
 #include <random>
@@ -1326,40 +1327,8 @@ ScenarioData stressed_group() {
   ScenarioData& data = group.data;
   Scenario& p = data.parameters;
   p.switches = kAllSwitches;
-  DemandParams& d = p.demand;
-  d.sigma_training_month = d.sigma_inference_month = 0.07F;
-  d.uncertainty_training = d.uncertainty_inference = 0.25F;
-  d.jump_probability_month = 0.03F, d.jump_mean_log = -0.1F, d.jump_sd_log = 0.15F;
-  d.supply_response = 1.0F, d.supply_lag_month = static_cast<Real>(1.0 / 18.0);
-  const Real rows[kRegimeCount][2] = {{0.92F, 0.98F}, {0.03F, 0.97F}, {0.01F, 0.06F}};
-  std::copy(&rows[0][0], &rows[0][0] + 6, &d.stay_or_worse[0][0]);
-  p.price = {.cycle_start = 0.0F,
-             .tightness_pull = 0.9F,
-             .cycle_decay = 0.92F,
-             .cycle_mean_add = {0.3F, 0.0F, -0.4F},
-             .cycle_sd_month = {0.09F, 0.07F, 0.11F},
-             .ageing_uncertainty = 0.4F};
-  p.rates.short_rate.sd_month = 0.0023F;
-  p.rates.spread.sd_month = 0.07F, p.rates.spread_glut_pull = 1.5F;
-  p.rates.power.sd_month = 0.08F;
+  moving_market(data);
   p.rates.window_open = {0.8F, 0.7F, 0.4F};
-  p.on_demand.churn.sd_month = 0.1F;
-  p.on_demand.start_utilisation = 0.7F, p.on_demand.attrition_month = 0.1F;
-  p.on_demand.bookings_max = 0.14F, p.on_demand.bookings_beta_q = 4.0F;
-  for (std::size_t i = 0; i < at(kStressedMonths); ++i) {
-    data.month[i].growth_training = data.month[i].growth_inference = data.month[i].supply_growth = 0.04F;
-    data.month[i].rate_base = 0.035F;
-    data.ageing[i] = 0.01F * static_cast<Real>(i + 1);
-  }
-  const auto delay = [](double p50, const char* stream) {
-    return derive::delay_params({.on_time_share = 0.0,
-                                 .p50_months = p50,
-                                 .p90_months = 2.5 * p50,
-                                 .earliest_months = 0.0,
-                                 .systemic_share = 0.3},
-                                derive::stream_id(stream));
-  };
-
   Entity& borrower = group.borrower();
   borrower.reserve_months = 2.0F, borrower.reserve = 50, borrower.lock_up_dscr = 1.2F;
   borrower.cash_sweep_share = 0.3F;
@@ -1379,7 +1348,7 @@ ScenarioData stressed_group() {
   old.gpus = 500.0F, old.power_floating_month = old.power_fixed_month = 40.0F;
   data.site[0].gpus = 100.0F;
   Site late = new_site(400, 5, "late");
-  late.stage_delay[kGpus] = delay(4.0, "site/late/gpus");
+  late.stage_delay[kGpus] = always_late(4.0, "site/late/gpus");
   late.ramp_months = 2.0F;
   late.order_month = 2.0F, late.cancel_month = 4.0F, late.cancel_probability = 0.05F, late.sunk_share = 0.1F;
   late.capex = 9'000, late.order_share = 0.2F, late.delivery_share = 0.6F, late.tranche = 0;
@@ -1553,7 +1522,11 @@ TEST(StressedGroup, IsTheSameOnEveryInstructionSetAndThreadCount) {
 
 // ---- What must be true between two of them, path by path. ----
 
-constexpr std::uint64_t kManyPaths = 1'000'000;
+// 50,000 unless HEADROOM_TEST_PATHS says otherwise; a million takes about three minutes on two cores.
+const std::uint64_t kManyPaths = [] {
+  const char* const asked = std::getenv("HEADROOM_TEST_PATHS");
+  return asked == nullptr ? 50'000 : std::strtoull(asked, nullptr, 10);
+}();
 Outcomes run_many(const ScenarioData& data) { return run_paths(data.view(), {kSeed, 0, kManyPaths}, 2); }
 
 void only_covenant(ScenarioData& data, std::size_t v) { data.covenant = {data.covenant[v]}; }

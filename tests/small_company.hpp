@@ -2,6 +2,7 @@
 // runs of a scenario that several suites need.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -236,6 +237,47 @@ inline Entity ring_fenced(const ScenarioData& data, Money cash) {
   e.capex_contributed = 1;
   e.guarantee_end = kNever;
   return e;
+}
+
+// A market in which every process moves.
+inline void moving_market(ScenarioData& data) {
+  Scenario& p = data.parameters;
+  DemandParams& d = p.demand;
+  d.sigma_training_month = d.sigma_inference_month = 0.07F;
+  d.uncertainty_training = d.uncertainty_inference = 0.25F;
+  d.shift_month = {0.008F, 0.0F, -0.02F};
+  d.jump_probability_month = 0.03F, d.jump_mean_log = -0.1F, d.jump_sd_log = 0.15F;
+  d.supply_response = 1.0F, d.supply_lag_month = static_cast<Real>(1.0 / 18.0);
+  const Real rows[kRegimeCount][2] = {{0.92F, 0.98F}, {0.03F, 0.97F}, {0.01F, 0.06F}};
+  std::copy(&rows[0][0], &rows[0][0] + 6, &d.stay_or_worse[0][0]);
+  p.price = {.cycle_start = 0.0F,
+             .tightness_pull = 0.9F,
+             .cycle_decay = 0.92F,
+             .cycle_mean_add = {0.3F, 0.0F, -0.4F},
+             .cycle_sd_month = {0.09F, 0.07F, 0.11F},
+             .ageing_uncertainty = 0.4F};
+  p.rates.short_rate.sd_month = 0.0023F;
+  p.rates.spread.sd_month = 0.07F, p.rates.spread_glut_pull = 1.5F;
+  p.rates.power.sd_month = 0.08F;
+  p.rates.window_open = {0.7F, 0.6F, 0.3F};
+  OnDemandParams& o = p.on_demand;
+  o.churn.sd_month = 0.1F;
+  o.start_utilisation = 0.7F, o.attrition_month = 0.1F, o.bookings_max = 0.14F, o.bookings_beta_q = 4.0F;
+  for (std::size_t i = 0; i < data.month.size(); ++i) {
+    data.month[i].growth_training = data.month[i].growth_inference = data.month[i].supply_growth = 0.04F;
+    data.month[i].rate_base = 0.035F;
+    data.ageing[i] = 0.01F * static_cast<Real>(i + 1);
+  }
+}
+
+// A delay that is never nothing.
+inline DelayParams always_late(double p50_months, const char* stream) {
+  return derive::delay_params({.on_time_share = 0.0,
+                               .p50_months = p50_months,
+                               .p90_months = 2.5 * p50_months,
+                               .earliest_months = 0.0,
+                               .systemic_share = 0.3},
+                              derive::stream_id(stream));
 }
 
 // ---- Runs. ----

@@ -87,7 +87,10 @@ HEADROOM_HD EquityInflow equity_inflow(const Scenario& s, std::int32_t entity, s
   return in;
 }
 
-HEADROOM_HD bool in_range(Money amount) { return amount > -(1 << 30) && amount < (1 << 30); }
+HEADROOM_HD std::int32_t out_of_range(Money amount) {
+  const std::int32_t above = select(amount < (1 << 30), 0, std::int32_t{kOutOfRange});
+  return above | select(amount > -(1 << 30), 0, std::int32_t{kOutOfRange});
+}
 
 // What of an entity's closing is the same on every path.
 struct ClosingTerms {
@@ -191,8 +194,9 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
   }
   cash = settle_lack(c, cash, x.guaranteed);
   const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
-  const Real least = select(to_serve > 0.0F, fma(e.lock_up_dscr, to_serve, x.lock_up_base), -0x1p40F);
-  const bool open = static_cast<Real>(last_3.cfads) >= least;
+  // Above the lock-up; whole units, so where nothing is served the factor is 0 and otherwise 1.
+  const Real above = static_cast<Real>(last_3.cfads) - fma(e.lock_up_dscr, to_serve, x.lock_up_base);
+  const bool open = above * min(to_serve, 1.0F) >= 0.0F;
   const std::int32_t locked = control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1);
   const std::int32_t distributes = borrower ? 1 - locked : 0;
   const std::int32_t sweeps_all = control.sweep_all | select(debt.called > 0, 1, 0);
@@ -227,15 +231,14 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const Clo
       state.cash + state.restricted + state.reserve + state.receivables + state.ppe + e.other_net_assets;
   const Money liabilities =
       state.debt + state.deferred + state.payables_opex + state.payables_capex + state.gap;
-  const bool ranged = in_range(assets) && in_range(liabilities) && in_range(state.equity) &&
-                      in_range(state.ppe) && in_range(contract.backlog);
   group.violations |=
       select(held != sources - uses, std::int32_t{kCashIdentity}, 0) |
       select(state.debt != debt.balance + c.revolver_net - c.swept, std::int32_t{kDebtIdentity}, 0) |
       select(state.deferred != contract.unearned, std::int32_t{kDeferredIdentity}, 0) |
       select(state.ppe != site.net_ppe + state.opening_ppe, std::int32_t{kPpeIdentity}, 0) |
-      select(assets != liabilities + state.equity, std::int32_t{kBalanceIdentity}, 0) |
-      select(!ranged, std::int32_t{kOutOfRange}, 0);
+      select(assets != liabilities + state.equity, std::int32_t{kBalanceIdentity}, 0) | out_of_range(assets) |
+      out_of_range(liabilities) | out_of_range(state.equity) | out_of_range(state.ppe) |
+      out_of_range(contract.backlog);
 
   const Money collateral = p.load(l.tranche_month, s.tranche.size + entity).collateral;
   p.store(l.position, Position{state.debt, state.cash, state.liquidity, contract.backlog, collateral}, entity);

@@ -675,9 +675,8 @@ HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::
       p.store(l.tranche, state, d);
       p.store(l.sweep, sweep, entity);
       EntityState borrower = p.load(l.entity, entity);
-      const std::int32_t unpaid = select(p.load(l.tranche_control, d).accelerated != 0,
-                                         select(state.balance > 0, month, kNever), kNever);
-      borrower.default_month = min(borrower.default_month, unpaid);
+      const Money unpaid = p.load(l.tranche_control, d).accelerated * state.balance;
+      borrower.default_month = min(borrower.default_month, select(unpaid > 0, month, kNever));
       p.store(l.entity, borrower, entity);
     });
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -118,6 +119,44 @@ TEST(Nebius, OpensWithItsCashAndConvertiblesOf31March2026) {
   EXPECT_DOUBLE_EQ(musd(opening.cash + opening.restricted), 9300);
   EXPECT_NEAR(musd(opening.debt), 587.5 + 1818.4 + 3105.0 + 612.5 + 1818.4 + 2100.0, 1e-6);
   EXPECT_NEAR(musd(opening.debt), debt_of(company, "convertible-"), 1e-6) << "nothing else";
+}
+
+// ---- Every config, and every stress over every company. ----
+
+TEST(Configs, StressesLieOverEveryCompany) {
+  for (const char* file : {"coreweave-1q26.toml", "nebius-1q26.toml", "lakeside-template.toml", "demo.toml"}) {
+    const Company base = load_company({.file = configs_dir + file}, 12);
+    for (const char* stress : {"demand-disappoints", "capex-and-funding-cost", "delivery-slips"}) {
+      const std::string overlay = configs_dir + "stress/" + stress + ".toml";
+      const Company stressed = load_company({.file = configs_dir + file, .overlays = {overlay}}, 12);
+      EXPECT_FALSE(stressed.overrides.empty()) << file << ' ' << stress;
+      EXPECT_NE(stressed.hash, base.hash) << file << ' ' << stress;
+    }
+  }
+}
+
+// The amendment of DDTL 3.0: cures and a later DSCR test, with Denton late.
+TEST(CoreWeave, TheAmendmentOfDdtl3Matters) {
+  const auto rates = [](std::vector<std::string> overlays) {
+    for (std::string& each : overlays) each = configs_dir + "stress/" + each + ".toml";
+    Company company = load_company({.file = configs_dir + "coreweave-1q26.toml", .overlays = overlays}, 24);
+    make_plan(company.data);
+    const Scenario s = company.data.view();
+    const Outcomes outcomes = run_paths(s, {1, 0, 4'096}, 2);
+    std::array<double, 2> found{};
+    for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+      const std::string& id = company.covenants[static_cast<std::size_t>(v)].id;
+      const auto share = [&](std::int32_t column) {
+        return static_cast<double>(outcomes.columns->count_at_most(column, 24)) / 4'096;
+      };
+      if (id == "ddtl-3-realization") found[0] = share(outcomes.layout.first_uncured(v));
+      if (id == "ddtl-3-dscr") found[1] = share(outcomes.layout.first_breach(v));
+    }
+    return found;
+  };
+  const auto amended = rates({"late-260mw"}), signed_first = rates({"late-260mw", "ddtl3-as-first-signed"});
+  EXPECT_LT(amended[0] + 0.3, signed_first[0]) << "realization neither cured nor waived";
+  EXPECT_LT(amended[1] + 0.5, signed_first[1]) << "DSCR";
 }
 
 // What a company said, and where the middle 80% of the paths stand to it. 1Q26 is reported, the rest of the

@@ -18,8 +18,8 @@
 namespace headroom {
 
 inline const std::string configs_dir = std::string(HEADROOM_SOURCE_DIR) + "/configs/";
-inline constexpr std::array<const char*, 3> config_files = {"demo.toml", "coreweave-1q26.toml",
-                                                            "nebius-1q26.toml"};
+inline constexpr std::array<const char*, 4> config_files = {"demo.toml", "coreweave-1q26.toml",
+                                                            "nebius-1q26.toml", "lakeside-template.toml"};
 
 struct SwitchName {
   Switch bit;

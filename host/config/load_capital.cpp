@@ -563,7 +563,7 @@ void load_covenants(Loading& in) {
   for (const Covenant& c : in.data.covenant) {
     for (std::int32_t k = 0; k < c.targets; ++k) {
       Tranche& t = in.data.tranche[static_cast<std::size_t>(
-          in.data.covenant_target[static_cast<std::size_t>(c.first_target + k)])];
+          in.data.covenant_target[static_cast<std::size_t>(c.first_target) + static_cast<std::size_t>(k)])];
       t.sweepable |= c.cash_sweep;
       t.may_accelerate |= c.acceleration_months < kNever ? 1 : 0;
     }

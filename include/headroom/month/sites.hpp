@@ -1,0 +1,118 @@
+// Sites in one month: what is paid, on line, depreciated and lent against.
+#pragma once
+
+#include "headroom/month/start.hpp"
+
+namespace headroom {
+
+HEADROOM_HD bool finances_sites(const Scenario& s, std::int32_t tranche) {
+  bool any = false;
+  for (std::int32_t i = 0; i < s.site.size; ++i) any = any || s.site[i].tranche == tranche;
+  return any;
+}
+
+// Lenders value GPUs where a loan-to-value covenant is tested; in other months nothing asks for it.
+HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
+  bool any = false;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Covenant& covenant = s.covenant[v];
+    any =
+        any || (covenant.metric == Metric::ltv && s.covenant_test[covenant.first_test + month - 1].tested != 0);
+  }
+  return any;
+}
+
+// By tranche, and by entity for all of its tranches.
+template <auto field, class P>
+HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, Money amount,
+                         const P& p) {
+  TrancheMonth own = p.load(l.tranche_month, tranche), sum = p.load(l.tranche_month, all);
+  own.*field += amount;
+  sum.*field += amount;
+  store<field>(p, l.tranche_month, own, tranche);
+  store<field>(p, l.tranche_month, sum, all);
+}
+
+// A site in service since before as_of: the same on every path but for what its lenders count.
+template <class Lanes>
+HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
+                                      const SiteTerms& terms, bool valued, Lanes& lanes) {
+  const Site site = s.site[i];
+  const SiteConstants path{site.planned_ready_month, site.delivery_month, 1.0F, 0};
+  const SiteStep same = advance_site(site, path, SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.site_month, same.month, i);
+    SiteFlows flows = p.load(l.site_flows, site.entity);
+    flows.opex += same.flows.opex;
+    store<&SiteFlows::opex>(p, l.site_flows, flows, site.entity);
+  });
+  if (site.tranche < 0 || !valued) return;
+  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
+  const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money value = collateral(site, terms, site.planned_ready_month, gpu_cost,
+                                   p.load(l.gpu, site.gpu_type).price / start_price);
+    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size + site.entity, value, p);
+  });
+}
+
+// One site that is built on the path. `decided`: its order or its refusal falls into this month.
+template <class Lanes>
+HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, bool decided,
+                                    const SiteTerms& terms, bool valued, Lanes& lanes) {
+  const Site site = s.site[i];
+  const std::uint32_t needs =
+      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(p.load(l.site_constants, i), terms); });
+  const bool due = decided || terms.t == 1.0F ||
+                   terms.dated_share != site_terms(site, terms.t - 1.0F).dated_share ||
+                   (needs & kNeedsDeliveries) != 0;
+  const auto pay = [&](auto financed) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteStep step = pay_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                     p.load(l.gpu, site.gpu_type).price);
+      SiteFlows flows = p.load(l.site_flows, site.entity);
+      flows.capex += step.flows.capex;
+      flows.write_off += step.flows.write_off;
+      store<&SiteState::capex, &SiteState::depreciated, &SiteState::purchase_price>(p, l.site, step.state, i);
+      store<&SiteFlows::capex, &SiteFlows::write_off>(p, l.site_flows, flows, site.entity);
+      financed(p, step.flows.capex);
+    });
+  };
+  if (due && site.tranche >= 0) {
+    pay([&](auto p, Money capex) HEADROOM_LANE {
+      finance<&TrancheMonth::eligible_capex>(l, site.tranche, s.tranche.size + site.entity, capex, p);
+    });
+  } else if (due) {
+    pay([](auto, Money) HEADROOM_LANE {});
+  }
+  if ((needs & kNeedsOperation) == 0) {
+    // Closed on every path: what it costs is the same wherever it is still to come.
+    const Money standing = money(standing_cost(site, kNeverReal, terms));
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const SiteState state = p.load(l.site, i);
+      SiteFlows flows = p.load(l.site_flows, site.entity);
+      flows.opex += select(state.status <= kOrdered, standing, 0);
+      flows.net_ppe += state.capex - state.depreciated;
+      store<&SiteFlows::opex, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+    });
+    return;
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const SiteStep step = operate_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms);
+    SiteFlows flows = p.load(l.site_flows, site.entity);
+    flows.opex += step.flows.opex;
+    flows.depreciation += step.flows.depreciation;
+    flows.net_ppe += step.flows.net_ppe;
+    store<&SiteState::depreciated>(p, l.site, step.state, i);
+    p.store(l.site_month, step.month, i);
+    store<&SiteFlows::opex, &SiteFlows::depreciation, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+  });
+  if (site.tranche < 0 || !valued) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money value = site_collateral(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
+                                        p.load(l.gpu, site.gpu_type).price);
+    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size + site.entity, value, p);
+  });
+}
+
+}  // namespace headroom

@@ -1,0 +1,208 @@
+// Tranches in one month: cross-default, interest, principal, maturity, draws, sweeps.
+#pragma once
+
+#include "headroom/month/start.hpp"
+
+namespace headroom {
+
+// Lenders of a tranche follow the default of another, of its acceleration or of its borrower's payments.
+template <class Lanes>
+HEADROOM_HD void follow_defaults(const Scenario& s, const StateLayout& l, std::int32_t d, Lanes& lanes) {
+  const Tranche tranche = s.tranche[d];
+  for (std::int32_t k = 0; k < tranche.cross_defaults; ++k) {
+    const std::int32_t other = s.cross_default[tranche.first_cross_default + k];
+    const std::int32_t borrower = s.tranche[other].entity;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      TrancheControl control = p.load(l.tranche_control, d);
+      const std::int32_t unpaid = select(p.load(l.entity, borrower).default_month < kNever, 1, 0);
+      control.follows |= p.load(l.tranche_control, other).accelerated | unpaid;
+      p.store(l.tranche_control, control, d);
+    });
+  }
+}
+
+// What divides the balance into this month's instalment; 0: nothing is due.
+HEADROOM_HD Real amortisation_divisor(const Scenario& s, const Tranche& d, std::int32_t month) {
+  if (month < d.amortisation_start || month > d.amortisation_end) return 0.0F;
+  if (d.scheduled != 0) return s.repayment[d.first_repayment + month - 1];
+  return static_cast<Real>(d.amortisation_end - month + 1);
+}
+
+// A tranche whose draws are repaid one by one; what was drawn by as_of, level from amortisation_start to _end.
+template <class Lanes>
+HEADROOM_HD void amortise_draws(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
+                                Lanes& lanes) {
+  const Tranche tranche = s.tranche[d];
+  LastInstalment opening{0, 0};  // ends this month
+  if (tranche.balance > 0 && month >= tranche.amortisation_start && month <= tranche.amortisation_end) {
+    const std::int32_t payments = tranche.amortisation_end - tranche.amortisation_start + 1;
+    const LastInstalment last = last_instalment(tranche.balance, payments);
+    if (month == tranche.amortisation_end) opening = last;
+    if (month == tranche.amortisation_start) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        Instalments due = p.load(l.instalments, d);
+        due.level += last.instalment;
+        p.store(l.instalments, due, d);
+      });
+    }
+  }
+  const auto pay = [&](auto ending) HEADROOM_LANE {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      Instalments due = p.load(l.instalments, d);
+      const TrancheStep done =
+          repay_draws(p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity), due, ending(p));
+      p.store(l.instalments, due, d);
+      p.store(l.tranche, done.state, d);
+      p.store(l.debt_flows, done.flows, tranche.entity);
+    });
+  };
+  const std::int32_t vintage = month - tranche.draw_term_months - tranche.first_draw_month;
+  if (vintage < 0 || vintage >= tranche.vintages) {
+    pay([&](auto) HEADROOM_LANE { return opening; });
+    return;
+  }
+  pay([&](auto p) HEADROOM_LANE {
+    const LastInstalment draw =
+        last_instalment(p.load(l.vintage, tranche.first_vintage + vintage).drawn, tranche.draw_term_months);
+    return LastInstalment{opening.instalment + draw.instalment, opening.rest + draw.rest};
+  });
+}
+
+// The month's draw, to be repaid on its own from next month on.
+template <class Lanes>
+HEADROOM_HD void record_draw(const StateLayout& l, const Tranche& tranche, std::int32_t d, std::int32_t month,
+                             Lanes& lanes) {
+  const std::int32_t vintage = month - tranche.first_draw_month;
+  const std::int32_t term = tranche.draw_term_months;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    Instalments due = p.load(l.instalments, d);
+    due.level += last_instalment(p.load(l.tranche, d).balance - due.before, term).instalment;
+    p.store(l.instalments, due, d);
+  });
+  if (vintage < 0 || vintage >= tranche.vintages) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const Money drawn = p.load(l.tranche, d).balance - p.load(l.instalments, d).before;
+    p.store(l.vintage, Vintage{drawn}, tranche.first_vintage + vintage);
+  });
+}
+
+// One tranche in one month.
+template <class Lanes>
+HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
+                                 Lanes& lanes) {
+  const Tranche tranche = s.tranche[d];
+  const Entity entity = s.entity[tranche.entity];
+  const Real t = static_cast<Real>(month);
+  // Nothing is left of a tranche past its maturity, or past the second term of one that could be extended.
+  if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
+  const CouponTerms coupon = coupon_terms(s, tranche, month);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.debt_flows,
+            pay_interest(coupon, p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
+                         p.load(l.debt_flows, tranche.entity), p.load(l.market), tranche.commitment_fee),
+            tranche.entity);
+  });
+  const auto step = [&](auto f) HEADROOM_LANE {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const TrancheStep done = f(p, p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity));
+      p.store(l.tranche, done.state, d);
+      p.store(l.debt_flows, done.flows, tranche.entity);
+    });
+  };
+  const Real payments_left = amortisation_divisor(s, tranche, month);
+  if (tranche.draw_term_months > 0) {
+    amortise_draws(s, l, d, month, lanes);
+  } else if (payments_left > 0.0F) {
+    const Mask lease(tranche.lease != 0);
+    step([&](auto, const TrancheState& state, const DebtFlows& flows)
+             HEADROOM_LANE { return amortise(state, flows, payments_left, lease); });
+  }
+  if (tranche.may_accelerate != 0 && s.on(kConsequences)) {
+    const Mask recourse(entity.parent < 0 || guarantees(entity, month));
+    step([&](auto p, const TrancheState& state, const DebtFlows& flows)
+             HEADROOM_LANE { return call_in(p.load(l.tranche_control, d), state, flows, recourse); });
+  }
+  if (month == tranche.maturity) {
+    const Real conversion_price =
+        tranche.kind == TrancheKind::convertible ? tranche.conversion_price_usd : kNeverReal;
+    const Real leverage_limit = tranche.refinanceable != 0 ? entity.refinance_leverage_limit : -kNeverReal;
+    step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
+      return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market), conversion_price,
+                    leverage_limit, tranche.refinance_spread, s.ledger_usd);
+    });
+  }
+  if (tranche.refinanceable != 0 && month == tranche.maturity + tranche.refinance_months) {
+    step([&](auto, const TrancheState& state, const DebtFlows& flows)
+             HEADROOM_LANE { return repay_refinanced(state, flows); });
+  }
+  if ((tranche.commitment > 0 || tranche.kind == TrancheKind::revolver) && t - 1.0F < tranche.draw_end_month) {
+    const bool available = t > tranche.draw_start_month && tranche.kind != TrancheKind::revolver;
+    const Money at_issue = available && month == tranche.issue_month ? tranche.commitment : 0;
+    const Real advance_rate = available ? tranche.advance_rate : 0.0F;
+    const Mask needs_window(tranche.needs_window != 0);
+    if (tranche.draw_term_months > 0) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        Instalments due = p.load(l.instalments, d);
+        due.before = p.load(l.tranche, d).balance;
+        p.store(l.instalments, due, d);
+      });
+    }
+    const auto draw_of = [&](auto p) HEADROOM_LANE {
+      const Money against_capex =
+          money(advance_rate * static_cast<Real>(p.load(l.tranche_month, d).eligible_capex));
+      const MarketState m = p.load(l.market);
+      const std::int32_t window = select(needs_window, m.window_open, 1);
+      return Draw{against_capex + at_issue, select(p.load(l.tranche_control, d).draws_stopped != 0, 0, window),
+                  select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
+    };
+    if (tranche.capitalises_interest != 0 && available) {
+      step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
+        const Real c = coupon_of(coupon, state, p.load(l.tranche_control, d).margin, p.load(l.market));
+        return draw_with_interest(draw_of(p), c, tranche.upfront_fee_share, state, flows);
+      });
+    } else {
+      step([&](auto p, const TrancheState& state, const DebtFlows& flows)
+               HEADROOM_LANE { return draw_down(draw_of(p), tranche.upfront_fee_share, state, flows); });
+    }
+    if (tranche.draw_term_months > 0) record_draw(l, tranche, d, month, lanes);
+    if (t >= tranche.draw_end_month) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        TrancheState state = p.load(l.tranche, d);
+        state.undrawn = 0;
+        p.store(l.tranche, state, d);
+      });
+    }
+  }
+  if (tranche.sweepable == 0 || tranche.kind == TrancheKind::revolver) return;
+  const Mask always(tranche.cash_sweep != 0);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    DebtFlows flows = p.load(l.debt_flows, tranche.entity);
+    TrancheState state = p.load(l.tranche, d);
+    flows.sweepable += take_sweep(state, p.load(l.tranche_control, d), state.balance, always);
+    p.store(l.debt_flows, flows, tranche.entity);
+  });
+}
+
+// What was swept from an entity's cash reaches its tranches, in their order.
+template <class Lanes>
+HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::int32_t entity,
+                                  std::int32_t month, Lanes& lanes) {
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    const Tranche tranche = s.tranche[d];
+    if (tranche.entity != entity || tranche.sweepable == 0 || tranche.kind == TrancheKind::revolver) continue;
+    const Mask always(tranche.cash_sweep != 0);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      Sweep sweep = p.load(l.sweep, entity);
+      TrancheState state = p.load(l.tranche, d);
+      sweep.left -= take_sweep(state, p.load(l.tranche_control, d), sweep.left, always);
+      p.store(l.tranche, state, d);
+      p.store(l.sweep, sweep, entity);
+      EntityState borrower = p.load(l.entity, entity);
+      const Money unpaid = p.load(l.tranche_control, d).accelerated * state.balance;
+      borrower.default_month = min(borrower.default_month, select(unpaid > 0, month, kNever));
+      p.store(l.entity, borrower, entity);
+    });
+  }
+}
+
+}  // namespace headroom

@@ -184,14 +184,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
 
   // 6. Covenants: their tests, and what breaches set off from next month on.
-  for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.entity_control, EntityControl{}, e); });
-  }
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.tranche_control, TrancheControl{0.0F, 0, 0, p.load(l.tranche_control, d).accelerated, 0}, d);
-    });
-  }
+  clear_controls(s, l, lanes);
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const CovenantTest test = s.covenant_test[s.covenant[v].first_test + month - 1];
     if (test.tested == 0) continue;

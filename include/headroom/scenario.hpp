@@ -351,9 +351,10 @@ struct Covenant {
   Real waiver_fee_share = 0.0F;                // of the covenant's debt
   // consequences for the tranches of covenant_target, from the first month end after `grace_months`
   std::int32_t grace_months = 0;
-  std::int32_t cash_trap = 0, draw_stop = 0, cash_sweep = 0;  // 0 or 1; the first and last of the entity
-  Real margin_step = 0.0F;                                    // per year, while it lasts
-  std::int32_t acceleration_months = kNever;                  // after grace; kNever: not accelerated
+  std::int32_t cash_trap = 0, draw_stop = 0,
+               cash_sweep = 0;                // 0 or 1; the first and last of the lenders' borrowers
+  Real margin_step = 0.0F;                    // per year, while it lasts
+  std::int32_t acceleration_months = kNever;  // after grace; kNever: not accelerated
   std::int32_t first_target = 0, targets = 0;
 
   HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // is only recorded

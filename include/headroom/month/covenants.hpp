@@ -163,6 +163,22 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   }
 }
 
+// Nothing is set off until a breach of this month end does; where no covenant can, nothing ever was.
+template <class Lanes>
+HEADROOM_HD void clear_controls(const Scenario& s, const StateLayout& l, Lanes& lanes) {
+  bool plain = true;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) plain = plain && s.covenant[v].plain();
+  if (plain) return;
+  for (std::int32_t e = 0; e < s.entity.size; ++e) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.entity_control, EntityControl{}, e); });
+  }
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.tranche_control, TrancheControl{0.0F, 0, 0, p.load(l.tranche_control, d).accelerated, 0}, d);
+    });
+  }
+}
+
 // What the breaches that stand at this month end mean for the next month.
 template <class Lanes>
 HEADROOM_HD void set_consequences(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,

@@ -36,8 +36,8 @@ class DeviceColumns final : public ColumnStore {
   std::int32_t* column(std::int32_t c) { return values_.data() + static_cast<std::uint64_t>(c) * paths_; }
 
   std::uint64_t paths() const override { return paths_; }
-  std::vector<std::int32_t> order_statistics(std::int32_t column,
-                                             std::span<const std::uint64_t> ranks) override;
+  std::vector<std::int32_t> order_statistics(std::int32_t column, std::span<const std::uint64_t> ranks,
+                                             std::int32_t none) override;
   std::int64_t sum(std::int32_t column) override;
   Int128 sum_of_squares(std::int32_t column) override;
   std::int64_t sum_of_smallest(std::int32_t column, std::uint64_t count) override;
@@ -51,6 +51,7 @@ class DeviceColumns final : public ColumnStore {
   NotZero not_zero(std::int32_t column) override;
   std::int32_t minimum_of(std::int32_t first, std::int32_t count) override;
   void read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) override;
+  void add_to(Tally& tally, std::int32_t column) override;
 
  private:
   const std::int32_t* data(std::int32_t column) const;

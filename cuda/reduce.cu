@@ -1,6 +1,7 @@
 // One size of index instead of two halves the kernels to compile; 64 bits serve any column.
 #define THRUST_FORCE_64_BIT_OFFSET_TYPE
 
+#include <thrust/for_each.h>
 #include <thrust/system/cuda/execution_policy.h>
 
 #include <algorithm>
@@ -19,6 +20,18 @@ auto policy_with(Scratch& scratch) { return thrust::cuda::par(scratch); }
 struct ValueAt {
   const std::int32_t* sorted;
   HEADROOM_HD std::int32_t operator()(std::uint64_t rank) const { return sorted[rank]; }
+};
+
+// Integers, so the order of adding does not matter.
+struct CountInto {
+  unsigned long long* count;
+  std::int64_t bins;
+  std::int32_t lo, shift, none;
+  HEADROOM_HD void operator()([[maybe_unused]] std::int32_t value) const {
+#if defined(__CUDA_ARCH__)
+    if (value < none) atomicAdd(count + Tally::cell(lo, shift, bins, value), 1ULL);
+#endif
+  }
 };
 
 }  // namespace
@@ -64,7 +77,7 @@ const std::int32_t* DeviceColumns::sorted(std::int32_t column) {
 }
 
 std::vector<std::int32_t> DeviceColumns::order_statistics(std::int32_t column,
-                                                          std::span<const std::uint64_t> ranks) {
+                                                          std::span<const std::uint64_t> ranks, std::int32_t) {
   if (paths_ == 0) throw std::out_of_range("DeviceColumns: no paths");
   const std::int32_t* const values = sorted(column);
   std::vector<std::uint64_t> inside;
@@ -143,6 +156,22 @@ void DeviceColumns::read(std::int32_t column, std::uint64_t first, std::span<std
   const std::int32_t* const values = data(column);
   if (out.empty()) return;
   HEADROOM_CUDA(cudaMemcpy(out.data(), values + first, out.size_bytes(), cudaMemcpyDeviceToHost));
+}
+
+void DeviceColumns::add_to(Tally& tally, std::int32_t column) {
+  const std::int32_t* const values = data(column);
+  DeviceBuffer<unsigned long long> count(tally.count.size(), "bins");
+  count.fill(0);
+  thrust::for_each(policy_with(scratch_), values, values + paths_,
+                   CountInto{count.data(), static_cast<std::int64_t>(tally.count.size()) - 2, tally.lo,
+                             tally.shift, tally.none});
+  std::vector<unsigned long long> found(count.size());
+  count.copy_to(found);
+  for (std::size_t i = 0; i < found.size(); ++i) tally.count[i] += found[i];
+  if (found[0] == 0) return;
+  const std::int32_t edge = std::min(tally.lo, tally.none) - 1;
+  tally.below += sum_where(column, column, edge);
+  tally.squares_below += sum_of_squares_where(column, column, edge);
 }
 
 }  // namespace headroom::cuda

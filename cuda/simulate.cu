@@ -200,6 +200,7 @@ class CudaBackend final : public Backend {
  public:
   CudaBackend(const Limits& limits, std::string device) : limits_(limits), device_(std::move(device)) {}
   std::string name() const override { return "cuda"; }
+  std::uint64_t chunk() const override { return std::uint64_t{1} << 22; }
   Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) override;
 
  private:

@@ -17,6 +17,23 @@ namespace headroom {
 
 __extension__ using Int128 = __int128;
 
+// Counts of a column's values in bins of one width; what a column leaves behind when it is not kept.
+struct Tally {
+  std::int32_t lo = 0, shift = 0;      // bin b holds the values from lo + b 2^shift on
+  std::int32_t none = INT32_MAX;       // values from here on are markers and left out
+  std::vector<std::uint64_t> count{};  // of what lies below the bins, of each bin, of what lies above them
+  std::int64_t below = 0;              // sum of what lies below the bins, and of its squares
+  Int128 squares_below = 0;
+
+  // The cell of `count` that a value belongs to.
+  HEADROOM_HD static std::int64_t cell(std::int32_t lo, std::int32_t shift, std::int64_t bins,
+                                       std::int32_t value) {
+    const std::int64_t offset = static_cast<std::int64_t>(value) - lo;
+    const std::int64_t bin = offset >> shift;
+    return offset < 0 ? 0 : 1 + (bin < bins ? bin : bins);
+  }
+};
+
 // The kept columns, wherever they live (host or device memory). Exact integer reductions; every answer is
 // independent of the order of evaluation.
 class ColumnStore {
@@ -25,9 +42,12 @@ class ColumnStore {
   // How many threads may ask at once; minimum_of() is called while no other call is under way.
   virtual int concurrency() const { return 1; }
   virtual std::uint64_t paths() const = 0;
-  // The ranks-th smallest values (0-based, ascending ranks), in the order of `ranks`.
-  virtual std::vector<std::int32_t> order_statistics(std::int32_t column,
-                                                     std::span<const std::uint64_t> ranks) = 0;
+  // The ranks-th smallest values (0-based, ascending ranks), in the order of `ranks`. Values from `none` on are
+  // markers (kNever, kFixedMax); no rank reaches them.
+  virtual std::vector<std::int32_t> order_statistics(std::int32_t column, std::span<const std::uint64_t> ranks,
+                                                     std::int32_t none) = 0;
+  // By how much those of `column` may be off; 0: they are exact.
+  virtual std::int64_t resolution(std::int32_t) const { return 0; }
   virtual std::int64_t sum(std::int32_t column) = 0;
   virtual Int128 sum_of_squares(std::int32_t column) = 0;
   virtual std::int64_t sum_of_smallest(std::int32_t column, std::uint64_t count) = 0;
@@ -52,6 +72,8 @@ class ColumnStore {
   virtual std::int32_t minimum_of(std::int32_t first, std::int32_t count) = 0;
   // Raw values of paths [first, first + out.size()).
   virtual void read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) = 0;
+  // Counts the column's values into a tally.
+  virtual void add_to(Tally& tally, std::int32_t column) = 0;
 };
 
 struct Outcomes {
@@ -82,6 +104,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda"
+  // How many paths at a time where their columns are not kept: large enough that starting costs nothing.
+  virtual std::uint64_t chunk() const { return std::uint64_t{1} << 18; }
   virtual Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) = 0;
 };
 

@@ -102,7 +102,7 @@ TEST_P(DeviceReductions, EqualTheHosts) {
     SCOPED_TRACE(testing::Message() << "column " << c);
     EXPECT_EQ(device.sum(c), host.sum(c));
     EXPECT_TRUE(device.sum_of_squares(c) == host.sum_of_squares(c));
-    EXPECT_EQ(device.order_statistics(c, ranks), host.order_statistics(c, ranks));
+    EXPECT_EQ(device.order_statistics(c, ranks, INT32_MAX), host.order_statistics(c, ranks, INT32_MAX));
     for (const std::uint64_t count : {std::uint64_t{0}, std::uint64_t{1}, paths / 20, paths}) {
       EXPECT_EQ(device.sum_of_smallest(c, count), host.sum_of_smallest(c, count));
       EXPECT_TRUE(device.sum_of_squares_of_smallest(c, count) == host.sum_of_squares_of_smallest(c, count));
@@ -119,7 +119,7 @@ TEST_P(DeviceReductions, EqualTheHosts) {
     EXPECT_EQ(column_of(device, c), column_of(host, c));
   }
   device.minimum_of(0, 1);  // the sorted copy of the old one must not be used
-  EXPECT_EQ(device.order_statistics(kColumns, ranks), host.order_statistics(0, ranks));
+  EXPECT_EQ(device.order_statistics(kColumns, ranks, INT32_MAX), host.order_statistics(0, ranks, INT32_MAX));
   std::vector<std::int32_t> one(1);
   EXPECT_THROW(device.read(0, paths, one), std::out_of_range);
   EXPECT_THROW(device.sum(kColumns + 1), std::out_of_range);

@@ -170,7 +170,7 @@ TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {
 }
 
 TEST_F(ProgramTest, TooManyPathsForTheMemory) {
-  const Result result = run({"run", kDemo, "--paths", "8G", "--backend", "cpu"});
+  const Result result = run({"run", kDemo, "--paths", "8G", "--exact-paths", "8G", "--backend", "cpu"});
   EXPECT_EQ(result.code, 2);
   EXPECT_TRUE(contains(result.err, "run at most --paths")) << result.err;
 }

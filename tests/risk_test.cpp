@@ -34,7 +34,7 @@ class HostColumnsTest : public testing::Test {
 
 TEST_F(HostColumnsTest, OrderStatistics) {
   const std::vector<std::uint64_t> ranks = {0, 1, 2, 3, 4, 5};
-  EXPECT_EQ(columns_.order_statistics(0, ranks), (std::vector<std::int32_t>{-3, -3, 0, 5, 7, 9}));
+  EXPECT_EQ(columns_.order_statistics(0, ranks, INT32_MAX), (std::vector<std::int32_t>{-3, -3, 0, 5, 7, 9}));
 }
 
 TEST_F(HostColumnsTest, Sums) {
@@ -77,9 +77,9 @@ TEST_F(HostColumnsTest, NotZero) {
 TEST_F(HostColumnsTest, MinimumOfColumns) {
   const std::int32_t any = columns_.minimum_of(1, 2);
   EXPECT_EQ(columns_.counts(any, 6), (std::vector<std::uint64_t>{0, 1, 2, 1, 1, 0}));
-  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}).front(), kNever);
+  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}, INT32_MAX).front(), kNever);
   columns_.minimum_of(0, 1);  // a sorted copy of the old one must not be used
-  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}).front(), 9);
+  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}, INT32_MAX).front(), 9);
 }
 
 TEST_F(HostColumnsTest, Read) {

@@ -8,7 +8,7 @@
 #include "host/cli/cli.hpp"
 #include "host/cli/memory.hpp"
 #include "host/cpu/cpu.hpp"
-#include "host/risk/host_columns.hpp"
+#include "host/risk/simulation.hpp"
 
 namespace headroom::cli {
 
@@ -33,18 +33,18 @@ Chosen choose_backend(const std::string& wanted, const std::string& isa) {
   return {make_cpu_backend(), fmt::format("taken because cuda cannot be had ({})", cuda.text)};
 }
 
-void check_memory(const Scenario& scenario, std::uint64_t paths, int threads) {
+void check_memory(const Backend& backend, const Scenario& scenario, std::uint64_t paths,
+                  std::uint64_t exact_paths, int threads) {
   const auto available = available_memory();
   if (!available) return;
-  const ColumnLayout layout = column_layout(scenario);
-  const std::uint64_t needed = host_columns_bytes(layout, paths, threads);
+  const std::uint64_t needed = simulation_bytes(backend, scenario, paths, exact_paths, threads);
   if (needed <= *available) return;
-  const std::uint64_t fitting = *available / host_columns_bytes(layout, 1, threads);
+  const std::uint64_t fitting = *available / simulation_bytes(backend, scenario, 1, 1, threads);
   throw UsageError(fmt::format(
-      "{} paths need {:.1f} GB for their kept columns and {:.1f} GB is free (a path keeps {} figures of 4 "
-      "bytes, and sorting takes more); run at most --paths {}, or in parts with --first-path",
-      paths, static_cast<double>(needed) / 1e9, static_cast<double>(*available) / 1e9, layout.count(),
-      fitting));
+      "{} paths need {:.1f} GB for their kept columns and {:.1f} GB is free (a path keeps {} figures of "
+      "4 bytes, and sorting takes more); run at most --paths {}, or with --exact-paths {} or less",
+      paths, static_cast<double>(needed) / 1e9, static_cast<double>(*available) / 1e9,
+      column_layout(scenario).count(), fitting, fitting));
 }
 
 }  // namespace headroom::cli

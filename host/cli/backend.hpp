@@ -23,8 +23,9 @@ struct Chosen {
 // `wanted`: auto, cpu, cuda. `isa`: auto or what the processor must have. Throws BackendError.
 Chosen choose_backend(const std::string& wanted, const std::string& isa);
 
-// Throws UsageError with what would fit if the kept columns of so many paths do not fit into this machine's
-// memory.
-void check_memory(const Scenario& scenario, std::uint64_t paths, int threads);
+// Throws UsageError with what would fit if the columns and histograms of so many paths do not fit into this
+// machine's memory.
+void check_memory(const Backend& backend, const Scenario& scenario, std::uint64_t paths,
+                  std::uint64_t exact_paths, int threads);
 
 }  // namespace headroom::cli

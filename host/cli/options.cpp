@@ -119,12 +119,12 @@ Company load(const po::variables_map& options) {
   return load_company(sources, parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths));
 }
 
-std::uint64_t parse_paths(std::string_view text) {
-  const auto fail = [text] {
+std::uint64_t parse_paths(std::string_view option, std::string_view text) {
+  const auto fail = [=] {
     return UsageError(
-        fmt::format("--paths '{}' is not a whole number of at least 1 and below 2^33; "
-                    "as in --paths 1000000, 1e6, 1M or 250k",
-                    text));
+        fmt::format("--{} '{}' is not a whole number of at least 1 and below 2^33; "
+                    "as in --{} 1000000, 1e6, 1M or 250k",
+                    option, text, option));
   };
   std::string digits;
   for (const char c : text) {

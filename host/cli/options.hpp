@@ -34,7 +34,7 @@ std::optional<po::variables_map> parse(const Usage& usage, const Arguments& argu
 Company load(const po::variables_map& options);
 
 // 1000000, 1e6, 1M, 250k, 1_000_000: a whole number from 1 to 2^33 - 1. Throws UsageError.
-std::uint64_t parse_paths(std::string_view text);
+std::uint64_t parse_paths(std::string_view option, std::string_view text);
 // A whole number up to 2^64 - 1; between two bounds. `option` is named in the error.
 std::uint64_t parse_seed(std::string_view option, std::string_view text);
 int parse_count(std::string_view option, std::string_view text, int least, int most);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "host/report/format.hpp"
@@ -31,7 +32,7 @@ std::string head(const Company& company, const RiskReport& risk, const RunFacts&
 
 std::string quantile_text(const Distribution& d, int percent) {
   const Quantile& q = d.quantile(percent);
-  return supported(q.value, q.standard_error(), 1);
+  return supported(q.value, std::max(q.standard_error(), d.resolution), 1);
 }
 
 std::vector<std::string> fcf_row(std::string label, const std::optional<double>& plan, const Distribution& d) {
@@ -45,6 +46,15 @@ std::vector<std::string> fcf_row(std::string label, const std::optional<double>&
   return row;
 }
 
+// Where quantiles come from histograms.
+std::string resolution_line(const Distribution& d) {
+  if (d.resolution == 0) return "";
+  return fmt::format(
+      "  Quantiles and ES come from histograms, as of more paths than --exact-paths; whole horizon: within "
+      "{:.2g}, {:.2g} s.e. of the mean.\n",
+      d.resolution, d.resolution / d.mean_error);
+}
+
 std::string fcf_table(const Company& company, const RiskReport& risk) {
   Table table;
   table.row({"", "plan", "mean", "s.e.", "5%", "25%", "50%", "75%", "95%", "ES 5%", "s.e."});
@@ -56,7 +66,8 @@ std::string fcf_table(const Company& company, const RiskReport& risk) {
   }
   table.row(fcf_row("whole horizon", risk.plan_total_fcf, risk.total_fcf));
   return "\nFree cash flow (CFO - capex), USD million\n" + table.text() +
-         "  ES 5%: mean of the worst 5% of paths. s.e.: standard error of the figure before it.\n";
+         "  ES 5%: mean of the worst 5% of paths. s.e.: standard error of the figure before it.\n" +
+         resolution_line(risk.total_fcf);
 }
 
 std::string happens_label(const Company& company, const EventRisk& event) {

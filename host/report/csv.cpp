@@ -45,6 +45,7 @@ void fcf_line(std::string& out, const Company& company, std::string_view period,
     line.figure(tail.value_at_risk).figure(tail.value_at_risk_error);
     line.figure(tail.expected_shortfall).figure(tail.expected_shortfall_error);
   }
+  line.figure(d.resolution);
   line.end(out);
 }
 
@@ -81,6 +82,7 @@ std::string fcf_csv(const Company& company, const RiskReport& risk) {
     header.text(fmt::format("var_{}_musd", level)).text(fmt::format("var_{}_se_musd", level));
     header.text(fmt::format("es_{}_musd", level)).text(fmt::format("es_{}_se_musd", level));
   }
+  header.text("resolution_musd");
   std::string out;
   header.end(out);
   constexpr auto kFcfColumn = static_cast<std::size_t>(kYearFcf);

@@ -28,11 +28,8 @@ Json json(const Distribution& d) {
     quantiles["p" + std::to_string(q.percent)] = {
         {"value", figure(q.value)}, {"low", figure(q.low)}, {"high", figure(q.high)}};
   }
-  Json out = {{"paths", d.paths},
-              {"mean", figure(d.mean)},
-              {"mean_standard_error", figure(d.mean_error)},
-              {"sd", figure(d.sd)},
-              {"quantiles", quantiles}};
+  Json out = {{"paths", d.paths},   {"mean", figure(d.mean)}, {"mean_standard_error", figure(d.mean_error)},
+              {"sd", figure(d.sd)}, {"quantiles", quantiles}, {"resolution", figure(d.resolution)}};
   for (const LowerTail& tail : d.tails) {
     const std::string level = std::to_string(100 - tail.percent);
     out["var_" + level] = json(Estimate{tail.value_at_risk, tail.value_at_risk_error});

@@ -15,6 +15,7 @@ namespace headroom {
 namespace {
 
 constexpr std::array kTailPercents = {5, 1};
+constexpr std::int32_t kNoMarker = INT32_MAX;
 constexpr std::array kLowIsBad = {kYearRevenue, kYearEbitda,     kYearCfo,
                                   kYearFcf,     kYearLeveredFcf, kYearNetIncome};
 // The measure that a year column adds up.
@@ -31,19 +32,17 @@ double as_written(Real x) {
 std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
 
 // Of the paths whose value is under `none` (a marker at the upper end of the column, such as kNever). They are
-// the smallest, so ranks and sums of the smallest serve.
+// the smallest, so ranks serve.
 Distribution distribution(ColumnStore& columns, std::int32_t column, double units, bool with_tails = false,
-                          std::int64_t none = INT32_MAX) {
+                          std::int32_t none = kNoMarker) {
   Distribution found;
-  const std::uint64_t n = none > INT32_MAX - 1
-                              ? columns.paths()
-                              : columns.count_at_most(column, static_cast<std::int32_t>(none - 1));
+  const std::uint64_t n = columns.count_at_most(column, none - 1);
   found.paths = n;
   for (std::size_t k = 0; k < kPercents.size(); ++k) found.quantiles[k].percent = kPercents[k];
   if (n == 0) return found;
 
-  const Moments whole =
-      moments(columns.sum_of_smallest(column, n), columns.sum_of_squares_of_smallest(column, n), n, units);
+  const Moments whole = moments(columns.sum_where(column, column, none - 1),
+                                columns.sum_of_squares_where(column, column, none - 1), n, units);
   found.mean = whole.mean.value;
   found.mean_error = whole.mean.standard_error;
   found.sd = whole.sd;
@@ -55,7 +54,8 @@ Distribution distribution(ColumnStore& columns, std::int32_t column, double unit
   }
   std::vector<std::uint64_t> ascending = ranks;
   std::sort(ascending.begin(), ascending.end());
-  const std::vector<std::int32_t> values = columns.order_statistics(column, ascending);
+  const std::vector<std::int32_t> values = columns.order_statistics(column, ascending, none);
+  found.resolution = static_cast<double>(columns.resolution(column)) / units;
   const auto value_at = [&](std::uint64_t rank) {
     const auto place = std::lower_bound(ascending.begin(), ascending.end(), rank) - ascending.begin();
     return values[static_cast<std::size_t>(place)] / units;

@@ -48,6 +48,7 @@ struct Distribution {
   double mean_error = kUnknown;
   double sd = kUnknown;
   std::array<Quantile, kPercents.size()> quantiles{};
+  double resolution = 0;           // by how much quantiles and tails may be off; 0: exact
   std::vector<LowerTail> tails{};  // 5% and 1%; only of flows whose low end is the bad one
 
   const Quantile& quantile(int percent) const;  // one of kPercents

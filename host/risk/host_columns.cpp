@@ -52,7 +52,7 @@ const std::int32_t* HostColumns::sorted(std::int32_t column) {
 }
 
 std::vector<std::int32_t> HostColumns::order_statistics(std::int32_t column,
-                                                        std::span<const std::uint64_t> ranks) {
+                                                        std::span<const std::uint64_t> ranks, std::int32_t) {
   const std::int32_t* const values = sorted(column);
   std::vector<std::int32_t> found;
   found.reserve(ranks.size());
@@ -120,6 +120,18 @@ std::int32_t HostColumns::minimum_of(std::int32_t first, std::int32_t count) {
 void HostColumns::read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) {
   if (first > paths_ || out.size() > paths_ - first) throw std::out_of_range("HostColumns: no such paths");
   std::copy_n(data(column) + first, out.size(), out.begin());
+}
+
+void HostColumns::add_to(Tally& tally, std::int32_t column) {
+  const auto bins = static_cast<std::int64_t>(tally.count.size()) - 2;
+  for (const std::int32_t value : std::span(data(column), paths_)) {
+    if (value >= tally.none) continue;
+    const std::int64_t cell = Tally::cell(tally.lo, tally.shift, bins, value);
+    ++tally.count[static_cast<std::size_t>(cell)];
+    if (cell != 0) continue;
+    tally.below += value;
+    tally.squares_below += static_cast<Int128>(value) * value;
+  }
 }
 
 std::uint64_t host_columns_bytes(const ColumnLayout& layout, std::uint64_t paths, int threads) {

@@ -25,11 +25,11 @@ struct ValueAt {
 // Integers, so the order of adding does not matter.
 struct CountInto {
   unsigned long long* count;
-  std::int64_t bins;
+  std::uint32_t bins;
   std::int32_t lo, shift, none;
   HEADROOM_HD void operator()([[maybe_unused]] std::int32_t value) const {
 #if defined(__CUDA_ARCH__)
-    if (value < none) atomicAdd(count + Tally::cell(lo, shift, bins, value), 1ULL);
+    if (value < none) atomicAdd(count + Tally::cell(lo, shift, bins, none, value), 1ULL);
 #endif
   }
 };
@@ -163,11 +163,14 @@ void DeviceColumns::add_to(Tally& tally, std::int32_t column) {
   DeviceBuffer<unsigned long long> count(tally.count.size(), "bins");
   count.fill(0);
   thrust::for_each(policy_with(scratch_), values, values + paths_,
-                   CountInto{count.data(), static_cast<std::int64_t>(tally.count.size()) - 2, tally.lo,
+                   CountInto{count.data(), static_cast<std::uint32_t>(tally.count.size() - 2), tally.lo,
                              tally.shift, tally.none});
   std::vector<unsigned long long> found(count.size());
   count.copy_to(found);
   for (std::size_t i = 0; i < found.size(); ++i) tally.count[i] += found[i];
+  tally.values += count_at_most(column, tally.none - 1);
+  tally.sum += sum_where(column, column, tally.none - 1);
+  tally.squares += sum_of_squares_where(column, column, tally.none - 1);
   if (found[0] == 0) return;
   const std::int32_t edge = std::min(tally.lo, tally.none) - 1;
   tally.below += sum_where(column, column, edge);

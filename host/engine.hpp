@@ -22,15 +22,18 @@ struct Tally {
   std::int32_t lo = 0, shift = 0;      // bin b holds the values from lo + b 2^shift on
   std::int32_t none = INT32_MAX;       // values from here on are markers and left out
   std::vector<std::uint64_t> count{};  // of what lies below the bins, of each bin, of what lies above them
-  std::int64_t below = 0;              // sum of what lies below the bins, and of its squares
+  std::uint64_t values = 0;            // of all, and their sum and sum of squares
+  std::int64_t sum = 0;
+  Int128 squares = 0;
+  std::int64_t below = 0;  // the sums of what lies below the bins
   Int128 squares_below = 0;
 
-  // The cell of `count` that a value belongs to.
-  HEADROOM_HD static std::int64_t cell(std::int32_t lo, std::int32_t shift, std::int64_t bins,
-                                       std::int32_t value) {
-    const std::int64_t offset = static_cast<std::int64_t>(value) - lo;
-    const std::int64_t bin = offset >> shift;
-    return offset < 0 ? 0 : 1 + (bin < bins ? bin : bins);
+  // The cell of `count` that a value belongs to; a marker falls above the bins.
+  HEADROOM_HD static std::uint32_t cell(std::int32_t lo, std::int32_t shift, std::uint32_t bins,
+                                        std::int32_t none, std::int32_t value) {
+    const std::uint32_t bin = (static_cast<std::uint32_t>(value) - static_cast<std::uint32_t>(lo)) >> shift;
+    const std::uint32_t inside = (bin < bins ? bin : bins) + 1;
+    return value < lo ? 0 : value < none ? inside : bins + 1;
   }
 };
 

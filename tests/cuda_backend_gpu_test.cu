@@ -114,6 +114,17 @@ TEST_P(DeviceReductions, EqualTheHosts) {
     EXPECT_EQ(device.sum_where(c, 1, 24), host.sum_where(c, 1, 24));
     EXPECT_TRUE(device.sum_of_squares_where(c, 1, 24) == host.sum_of_squares_where(c, 1, 24));
     EXPECT_EQ(device.counts(c, 61), host.counts(c, 61));
+    Tally on_device{
+        .lo = -kFixedMax / 8, .shift = 12, .none = kFixedMax / 4, .count = std::vector<std::uint64_t>(3000)};
+    Tally on_host = on_device;
+    device.add_to(on_device, c);
+    host.add_to(on_host, c);
+    EXPECT_EQ(on_device.count, on_host.count);
+    EXPECT_EQ(on_device.values, on_host.values);
+    EXPECT_EQ(on_device.sum, on_host.sum);
+    EXPECT_TRUE(on_device.squares == on_host.squares);
+    EXPECT_EQ(on_device.below, on_host.below);
+    EXPECT_TRUE(on_device.squares_below == on_host.squares_below);
     EXPECT_EQ(device.not_zero(c).count, host.not_zero(c).count);
     EXPECT_EQ(device.not_zero(c).first, host.not_zero(c).first);
     EXPECT_EQ(column_of(device, c), column_of(host, c));

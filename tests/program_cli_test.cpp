@@ -169,6 +169,38 @@ TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {
   EXPECT_NE(read(folder_ / "one" / "fcf.csv"), read(folder_ / "many" / "fcf.csv"));
 }
 
+TEST_F(ProgramTest, BeyondTheExactPathsTheResolutionIsTold) {
+  const Result exact = run({"run", kDemo, "--paths", "2k"});
+  const Result binned = run({"run", kDemo, "--paths", "2k", "--exact-paths", "1k"});
+  EXPECT_EQ(binned.code, 0) << binned.err;
+  EXPECT_FALSE(contains(exact.out, "come from histograms"));
+  EXPECT_TRUE(contains(binned.out, "come from histograms")) << binned.out;
+}
+
+TEST_F(ProgramTest, Bench) {
+  const std::string configs = std::string(HEADROOM_SOURCE_DIR) + "/configs";
+  const std::string rows = (folder_ / "bench" / "rows.json").string();
+  const Result result =
+      run({"bench", "--configs", configs, "--backend", "cpu", "--repetitions", "2", "--row-seconds", "5",
+           "--filter", "^floor/.*/demo|whole/cold/demo/1e.05|object/covenant", "--json", rows});
+  EXPECT_EQ(result.code, 0) << result.err;
+  std::ifstream in(rows);
+  const auto json = nlohmann::json::parse(in);
+  EXPECT_FALSE(json.at("context").at("compiler").get<std::string>().empty());
+  std::vector<std::string> names;
+  for (const auto& row : json.at("rows")) {
+    names.push_back(row.at("name"));
+    EXPECT_TRUE(row.at("measured").get<bool>()) << row.dump();
+    EXPECT_GE(row.at("least_seconds").get<double>(), 0) << row.dump();
+    EXPECT_LE(row.at("least_seconds").get<double>(), row.at("median_seconds").get<double>()) << row.dump();
+    EXPECT_TRUE(contains(result.out, names.back()));
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"floor/words/demo", "floor/normals/demo", "whole/cold/demo/1e+05",
+                                             "object/covenant"}));
+  EXPECT_TRUE(contains(run({"bench", "--configs", configs, "--filter", "("}).err, "is no regular expression"));
+  EXPECT_TRUE(contains(run({"bench", "--configs", "/nowhere"}).err, "no demo.toml in '/nowhere'"));
+}
+
 TEST_F(ProgramTest, TooManyPathsForTheMemory) {
   const Result result = run({"run", kDemo, "--paths", "8G", "--exact-paths", "8G", "--backend", "cpu"});
   EXPECT_EQ(result.code, 2);

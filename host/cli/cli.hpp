@@ -13,11 +13,12 @@ namespace headroom::cli {
 // What the shell is told.
 enum ExitCode : int {
   kOk = 0,
-  kBadInput = 2,        // a wrong command line or config; nothing was run
-  kIdentityFailed = 3,  // the run's books do not balance on some path; the result was printed all the same
-  kBackendFailed = 4,   // the backend asked for is not there, or failed
-  kCannotWrite = 5,     // the result was printed, but its files could not be written
-  kInterrupted = 130,   // Ctrl-C; nothing was written, or the result of the chunks that were done
+  kBadInput = 2,  // a wrong command line or config; nothing was run
+  kIdentityFailed =
+      3,               // the run's books do not balance on some path, or a benchmark's answer is wrong; printed
+  kBackendFailed = 4,  // the backend asked for is not there, or failed
+  kCannotWrite = 5,    // the result was printed, but its files could not be written
+  kInterrupted = 130,  // Ctrl-C; nothing was written, or the result of the chunks that were done
 };
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong command line or config, 3 a model identity is violated (the result is\n"
@@ -33,6 +34,7 @@ int run_command(const Arguments& arguments);
 int plan_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int info_command(const Arguments& arguments);
+int bench_command(const Arguments& arguments);
 
 // A wrong command line: problem and remedy, for the terminal.
 struct UsageError : std::runtime_error {

@@ -19,11 +19,13 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 4> kCommands = {
+constexpr std::array<Command, 5> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow and of covenant breach"},
      {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
      {"check", check_command, "everything wrong with a config at once, and what was read from it"},
-     {"info", info_command, "version, build, backends, card, instruction sets"}}};
+     {"info", info_command, "version, build, backends, card, instruction sets"},
+     {"bench", bench_command,
+      "what a run costs on this machine, row by row, each checked before it is timed"}}};
 
 void print_help() {
   fmt::print(

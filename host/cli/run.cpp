@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <limits>
 
 #include "headroom_build.hpp"
 #include "host/cli/backend.hpp"
+#include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
 #include "host/config/problems.hpp"
@@ -24,24 +23,6 @@
 namespace headroom::cli {
 
 namespace {
-
-std::atomic<bool> stop_asked = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-// Ctrl-C ends the run between two blocks of paths; a second one ends the program at once.
-class StopOnInterrupt {
- public:
-  StopOnInterrupt() {
-    stop_asked = false;
-    std::signal(SIGINT, [](int) {
-      stop_asked = true;
-      std::signal(SIGINT, SIG_DFL);
-    });
-  }
-  ~StopOnInterrupt() { std::signal(SIGINT, SIG_DFL); }
-  StopOnInterrupt(const StopOnInterrupt&) = delete;
-  StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
-};
 
 Usage run_usage() {
   Usage usage;

@@ -12,6 +12,7 @@
 #include "headroom/capital.hpp"
 #include "headroom_isas.hpp"
 #include "host/cpu/lanes.hpp"
+#include "host/floor.hpp"
 #include "host/risk/host_columns.hpp"
 
 namespace headroom {
@@ -21,6 +22,7 @@ namespace {
 struct Isa {
   std::string name;
   BlockFunction run_block;
+  FloorFunction draw_floor;
 };
 
 bool processor_has(const std::string& isa) {
@@ -37,7 +39,7 @@ bool processor_has(const std::string& isa) {
 
 std::vector<Isa> usable_isas() {
   std::vector<Isa> all;
-#define HEADROOM_ADD_ISA(name) all.push_back({#name, name::run_block});
+#define HEADROOM_ADD_ISA(name) all.push_back({#name, name::run_block, name::draw_floor});
   HEADROOM_FOR_EACH_ISA(HEADROOM_ADD_ISA)
 #undef HEADROOM_ADD_ISA
   std::erase_if(all, [](const Isa& isa) { return !processor_has(isa.name); });
@@ -151,6 +153,13 @@ class Worker {
   BlockMemory memory_{};
 };
 
+// No more than blocks; 0 asks for all cores.
+unsigned useful_threads(int wanted, std::uint64_t blocks) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::clamp<std::uint64_t>(wanted > 0 ? static_cast<unsigned>(wanted) : cores, 1,
+                                                         std::max<std::uint64_t>(blocks, 1)));
+}
+
 class CpuBackend final : public Backend {
  public:
   std::string name() const override { return "cpu"; }
@@ -160,9 +169,7 @@ class CpuBackend final : public Backend {
     const Isa isa = choose_isa(plan.isa);
     const StateLayout layout = state_layout(scenario);
     const std::uint64_t blocks = (plan.paths.count + kLanes - 1) / kLanes;
-    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-    const auto threads = static_cast<unsigned>(std::clamp<std::uint64_t>(
-        plan.threads > 0 ? static_cast<unsigned>(plan.threads) : cores, 1, std::max<std::uint64_t>(blocks, 1)));
+    const unsigned threads = useful_threads(plan.threads, blocks);
 
     Outcomes outcomes;
     outcomes.layout = column_layout(scenario);
@@ -216,6 +223,46 @@ class CpuBackend final : public Backend {
     outcomes.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return outcomes;
   }
+};
+
+class CpuFloor final : public Floor {
+ public:
+  CpuFloor(const std::string& isa, int threads) : draw_floor_(choose_isa(isa).draw_floor), threads_(threads) {}
+
+  std::uint64_t draw(const PathRange& paths, Draws draws) override {
+    const std::uint64_t blocks = (paths.count + kLanes - 1) / kLanes;
+    std::atomic<std::uint64_t> next{0}, total{0};
+    on_threads(blocks, [&](unsigned) {
+      for (std::uint64_t block = next++; block < blocks; block = next++) {
+        const std::uint64_t first = block * kLanes;
+        total += draw_floor_(paths.seed, paths.first + first,
+                             static_cast<std::int32_t>(std::min<std::uint64_t>(kLanes, paths.count - first)),
+                             draws.calls, draws.normals);
+      }
+    });
+    return total;
+  }
+
+  void copy(std::uint64_t bytes) override {
+    if (memory_.size() < 2 * bytes) memory_.assign(2 * bytes, 1);
+    const unsigned threads = useful_threads(threads_, bytes);
+    on_threads(bytes, [&](unsigned thread) {
+      const std::uint64_t from = bytes * thread / threads, to = bytes * (thread + 1) / threads;
+      std::memcpy(memory_.data() + bytes + from, memory_.data() + from, to - from);
+    });
+  }
+
+ private:
+  template <class F>
+  void on_threads(std::uint64_t most, F&& work) const {
+    std::vector<std::jthread> others;
+    for (unsigned i = 1; i < useful_threads(threads_, most); ++i) others.emplace_back(work, i);
+    work(0);
+  }
+
+  FloorFunction draw_floor_;
+  int threads_;
+  std::vector<char> memory_{};
 };
 
 // What make_plan() reads off the plan's path.
@@ -309,6 +356,10 @@ void make_plan(ScenarioData& data) {
 
 std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path) {
   return trace(scenario, seed, path, nullptr);
+}
+
+std::unique_ptr<Floor> make_cpu_floor(const std::string& isa, int threads) {
+  return std::make_unique<CpuFloor>(isa, threads);
 }
 
 std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed) {

@@ -38,17 +38,24 @@ struct BlockMemory {
 using BlockFunction = void (*)(const Scenario&, const StateLayout&, std::uint64_t seed,
                                std::uint64_t first_path, std::int32_t count, const BlockMemory&);
 
+// Draws as many words and normals as so many paths draw (host/floor.hpp) and adds them up.
+using FloorFunction = std::uint64_t (*)(std::uint64_t seed, std::uint64_t first_path, std::int32_t count,
+                                        std::int32_t calls, std::int32_t normals);
+
 namespace baseline {
 void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
                const BlockMemory&);
-}
+std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
+}  // namespace baseline
 namespace avx2 {
 void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
                const BlockMemory&);
-}
+std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
+}  // namespace avx2
 namespace avx512 {
 void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
                const BlockMemory&);
-}
+std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
+}  // namespace avx512
 
 }  // namespace headroom

@@ -34,6 +34,7 @@ void BinnedColumns::set_bins(ColumnStore& pilot) {
     while (((hi - lo) >> tally.shift) >= kMostBins) ++tally.shift;
     tally.lo = static_cast<std::int32_t>(lo);
     tally.count.assign(static_cast<std::size_t>((hi - lo) >> tally.shift) + 3, 0);
+    for (const Question& known : of_all_values(column, tally.none)) added_.erase(known);
   }
 }
 
@@ -87,10 +88,24 @@ void BinnedColumns::absorb(ColumnStore& chunk) {
   paths_ += chunk.paths();
 }
 
+std::array<BinnedColumns::Question, 3> BinnedColumns::of_all_values(std::int32_t column, std::int32_t none) {
+  return {{{Ask::at_most, column, none - 1, 0, 0},
+           {Ask::sum_where, column, 0, column, none - 1},
+           {Ask::squares_where, column, 0, column, none - 1}}};
+}
+
 Int128 BinnedColumns::answer(const Question& question) {
   if (rehearsing_) {
     added_[question] = 0;
     return 1;
+  }
+  if (const auto place = tallies_.find(std::get<1>(question)); place != tallies_.end()) {
+    const Tally& t = place->second;
+    const std::array known = of_all_values(place->first, t.none);
+    const std::array<Int128, 3> answers = {t.values, t.sum, t.squares};
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (question == known[i]) return answers[i];
+    }
   }
   const auto found = added_.find(question);
   if (found == added_.end()) not_rehearsed();

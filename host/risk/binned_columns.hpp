@@ -1,6 +1,7 @@
 // The kept columns of more paths than memory holds: chunks of them come and go, and what analyse() asks stays.
 #pragma once
 
+#include <array>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -56,6 +57,8 @@ class BinnedColumns final : public ColumnStore {
     std::int32_t value = 0;  // of the first
   };
 
+  // Number, sum and sum of squares of a column's values under a marker: a tally knows them.
+  static std::array<Question, 3> of_all_values(std::int32_t column, std::int32_t none);
   Int128 answer(const Question& question);
   // Sum of the `count` smallest, to the power of 1 or 2.
   Int128 smallest(std::int32_t column, std::uint64_t count, int power) const;

@@ -3,6 +3,7 @@
 #include <thrust/execution_policy.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <thread>
 
@@ -123,15 +124,49 @@ void HostColumns::read(std::int32_t column, std::uint64_t first, std::span<std::
 }
 
 void HostColumns::add_to(Tally& tally, std::int32_t column) {
-  const auto bins = static_cast<std::int64_t>(tally.count.size()) - 2;
-  for (const std::int32_t value : std::span(data(column), paths_)) {
-    if (value >= tally.none) continue;
-    const std::int64_t cell = Tally::cell(tally.lo, tally.shift, bins, value);
-    ++tally.count[static_cast<std::size_t>(cell)];
-    if (cell != 0) continue;
-    tally.below += value;
-    tally.squares_below += static_cast<Int128>(value) * value;
+  // Cells first and counts then, a buffer at a time: the counts lie far apart and do not wait for each other
+  // so.
+  constexpr std::uint64_t kBuffer = 2048;
+  std::array<std::uint32_t, kBuffer> cell;
+  const std::int32_t none = tally.none, lo = tally.lo, shift = tally.shift;
+  const auto bins = static_cast<std::uint32_t>(tally.count.size() - 2);
+  std::uint64_t* const counts = tally.count.data();
+  struct Sums {  // squares = high 2^32 + low; of fewer than 2^32 values
+    std::uint64_t values = 0, low = 0, high = 0;
+    std::int64_t sum = 0;
+    Int128 squares() const { return (static_cast<Int128>(high) << 32) + low; }
+  } all, below;
+  for (std::uint64_t first = 0; first < paths_; first += kBuffer) {
+    const std::int32_t* const values = data(column) + first;
+    const std::uint64_t some = std::min(kBuffer, paths_ - first);
+#pragma omp simd
+    for (std::uint64_t i = 0; i < some; ++i) cell[i] = Tally::cell(lo, shift, bins, none, values[i]);
+    const auto add = [&](Sums& to, std::int32_t limit) {
+      std::uint64_t number = 0, low = 0, high = 0;
+      std::int64_t sum = 0;
+#pragma omp simd reduction(+ : number, low, high, sum)
+      for (std::uint64_t i = 0; i < some; ++i) {
+        const std::int64_t value = values[i] < limit ? values[i] : 0;
+        const auto square = static_cast<std::uint64_t>(value * value);
+        number += values[i] < limit ? 1U : 0U;
+        sum += value;
+        low += square & 0xffffffffU;
+        high += square >> 32;
+      }
+      to.values += number, to.low += low, to.high += high, to.sum += sum;
+    };
+    add(all, none);
+    const std::uint64_t before = counts[0];
+#pragma GCC unroll 8
+    for (std::uint64_t i = 0; i < some; ++i) ++counts[cell[i]];
+    if (counts[0] != before) add(below, std::min(lo, none));
   }
+  counts[bins + 1] -= paths_ - all.values;  // markers
+  tally.values += all.values;
+  tally.sum += all.sum;
+  tally.squares += all.squares();
+  tally.below += below.sum;
+  tally.squares_below += below.squares();
 }
 
 std::uint64_t host_columns_bytes(const ColumnLayout& layout, std::uint64_t paths, int threads) {

@@ -1,0 +1,151 @@
+// The pieces that a path is made of, a vector at a time: random words, laws, elementary functions; and the
+// reductions of one column. Each is checked before it is timed. Whole paths: `headroom bench`.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "headroom/math.hpp"
+#include "headroom/philox.hpp"
+#include "host/engine.hpp"
+#include "host/risk/host_columns.hpp"
+
+namespace headroom {
+namespace {
+
+constexpr std::size_t kCount = 4096;
+
+// `f` over kCount inputs; `reference` gives the same to within `ulps` float ULP.
+template <class In, class F, class Reference>
+void function(benchmark::State& state, const std::vector<In>& in, F f, Reference reference, double ulps) {
+  std::vector<Real> out(in.size());
+  const auto run = [&] {
+#pragma omp simd
+    for (std::size_t i = 0; i < kCount; ++i) out[i] = f(in[i]);
+  };
+  run();
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const double expected = reference(in[i]);
+    if (std::fabs(out[i] - expected) > ulps * std::ldexp(std::fabs(expected), -23)) {
+      return state.SkipWithError("beyond the stated error");
+    }
+  }
+  for (auto _ : state) {
+    run();
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kCount));
+}
+
+std::vector<Real> reals(Real from, Real to) {
+  std::vector<Real> values(kCount);
+  for (std::size_t i = 0; i < kCount; ++i)
+    values[i] = from + (to - from) * (static_cast<Real>(i) + 0.5F) / kCount;
+  return values;
+}
+std::vector<std::uint32_t> words() {
+  std::mt19937 random(1);
+  std::vector<std::uint32_t> values(kCount);
+  for (std::uint32_t& each : values) each = static_cast<std::uint32_t>(random());
+  return values;
+}
+double point(std::uint32_t word) { return (word + 0.5) * 0x1p-32; }
+
+void philox(benchmark::State& state) {
+  std::vector<std::uint32_t> out(kCount);
+  for (auto _ : state) {
+#pragma omp simd
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+      const Philox4 w = philox4x32_10({i, 0, 1, 2}, 3, 4);
+      out[i] = w.w0 ^ w.w1 ^ w.w2 ^ w.w3;
+    }
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(4 * kCount));
+}
+
+// Columns of Gaussian integers.
+std::unique_ptr<HostColumns> gaussian(std::int64_t paths) {
+  auto columns = std::make_unique<HostColumns>(1, static_cast<std::uint64_t>(paths), 1);
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal_law(0, 1e6);
+  for (std::int64_t i = 0; i < paths; ++i)
+    columns->column(0)[i] = static_cast<std::int32_t>(normal_law(random));
+  return columns;
+}
+
+void sorted_column(benchmark::State& state) {
+  const std::unique_ptr<HostColumns> columns = gaussian(state.range(0));
+  const std::vector<std::uint64_t> ranks = {static_cast<std::uint64_t>(state.range(0)) / 2};
+  for (auto _ : state) {
+    columns->minimum_of(0, 1);  // makes the sorted copy of the derived column stale
+    benchmark::DoNotOptimize(columns->order_statistics(1, ranks, INT32_MAX));
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void tallied_column(benchmark::State& state) {
+  const std::unique_ptr<HostColumns> columns = gaussian(state.range(0));
+  Tally tally;
+  tally.lo = -4'000'000;
+  tally.shift = 5;
+  tally.count.resize(250'002);
+  for (auto _ : state) columns->add_to(tally, 0);
+  if (tally.values != static_cast<std::uint64_t>(state.iterations() * state.range(0)))
+    return state.SkipWithError("values were lost");
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void register_all() {
+  benchmark::RegisterBenchmark("philox_words", philox);
+  benchmark::RegisterBenchmark("exp", [](benchmark::State& s) {
+    function(
+        s, reals(-20, 20), [](Real x) { return exp(x); }, [](Real x) { return std::exp(double{x}); }, 2);
+  });
+  benchmark::RegisterBenchmark("log", [](benchmark::State& s) {
+    function(
+        s, reals(0.01F, 50), [](Real x) { return log(x); }, [](Real x) { return std::log(double{x}); }, 4);
+  });
+  benchmark::RegisterBenchmark("uniform", [](benchmark::State& s) {
+    function(
+        s, words(), [](std::uint32_t w) { return uniform(w); }, point, 1);
+  });
+  benchmark::RegisterBenchmark("exponential", [](benchmark::State& s) {
+    function(
+        s, words(), [](std::uint32_t w) { return exponential(w); },
+        [](std::uint32_t w) { return -std::log(point(w)); }, 4);
+  });
+  benchmark::RegisterBenchmark("normal", [](benchmark::State& s) {
+    // Checked through the distribution function of its value.
+    std::vector<Real> z(kCount);
+    const std::vector<std::uint32_t> in = words();
+    for (std::size_t i = 0; i < kCount; ++i) {
+      z[i] = normal(in[i]);
+      if (std::fabs(0.5 * std::erfc(-double{z[i]} / std::sqrt(2.0)) / point(in[i]) - 1) > 1e-5)
+        return s.SkipWithError("not the quantile");
+    }
+    for (auto _ : s) {
+#pragma omp simd
+      for (std::size_t i = 0; i < kCount; ++i) z[i] = normal(in[i]);
+      benchmark::DoNotOptimize(z.data());
+      benchmark::ClobberMemory();
+    }
+    s.SetItemsProcessed(s.iterations() * static_cast<std::int64_t>(kCount));
+  });
+  benchmark::RegisterBenchmark("column/sorted", sorted_column)->Arg(1 << 18)->Arg(1 << 22);
+  benchmark::RegisterBenchmark("column/tallied", tallied_column)->Arg(1 << 18);
+}
+
+}  // namespace
+}  // namespace headroom
+
+int main(int argc, char** argv) {
+  headroom::register_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+}

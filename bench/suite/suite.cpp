@@ -1,0 +1,497 @@
+#include "bench/suite/suite.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <regex>
+#include <stdexcept>
+
+#include "host/config/company.hpp"
+#include "host/cpu/cpu.hpp"
+#include "host/floor.hpp"
+#include "host/report/files.hpp"
+#include "host/report/report.hpp"
+#include "host/risk/analysis.hpp"
+#include "host/risk/binned_columns.hpp"
+#include "host/risk/plan_table.hpp"
+#include "host/risk/simulation.hpp"
+
+namespace headroom::bench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array kCompanies = {"demo", "coreweave-1q26", "nebius-1q26"};
+constexpr std::array kHorizons = {60, 120};
+constexpr std::array<std::uint64_t, 4> kPaths = {100'000, 1'000'000, 10'000'000, 100'000'000};
+constexpr std::uint64_t kSeed = 1;
+
+// An answer that is not what it should be.
+struct Wrong : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string short_count(std::uint64_t n) { return fmt::format("{:.0e}", static_cast<double>(n)); }  // 1e+06
+
+// A folder for what rows write.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(fs::temp_directory_path() / fmt::format("headroom-bench-{}", getpid())) {
+    fs::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// Starts the program with its output thrown away and waits for it.
+void run_program_of(const std::string& program, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), program);
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (std::string& each : arguments) argv.push_back(each.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t child = 0;
+  const int failed = posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  if (failed != 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw Wrong("the program could not be run, or failed");
+}
+
+class Suite {
+ public:
+  Suite(const Settings& settings, std::function<void(const Row&)> done)
+      : settings_(settings),
+        done_(std::move(done)),
+        filter_(settings.filter, std::regex::ECMAScript),
+        backend_(settings.backend == "cuda" ? make_cuda_backend() : make_cpu_backend()),
+        floor_(settings.backend == "cuda" ? make_cuda_floor()
+                                          : make_cpu_floor(settings.isa, settings.threads)) {}
+
+  void run() {
+    floors();
+    paths();
+    reductions();
+    whole_runs();
+    study();
+    objects();
+  }
+
+ private:
+  struct Loaded {
+    Company company;
+    Scenario scenario;
+    std::vector<BinRange> bins;
+    std::vector<std::int32_t> planned;
+    double floor_seconds = 0;  // a path's random numbers; 0: not measured yet
+    double path_seconds = 0;   // simulation of a path; 0: not measured yet
+  };
+
+  Company load(const std::string& name, std::optional<int> months = {}, std::vector<std::string> overlays = {},
+               std::vector<std::string> sets = {}) const {
+    Company company = load_company({.file = (fs::path(settings_.configs) / (name + ".toml")).string(),
+                                    .overlays = std::move(overlays),
+                                    .sets = std::move(sets)},
+                                   months);
+    make_plan(company.data);
+    return company;
+  }
+
+  Loaded& company(const std::string& name, int months) {
+    const auto key = std::pair(name, months);
+    if (const auto found = loaded_.find(key); found != loaded_.end()) return found->second;
+    Loaded& made = loaded_[key];
+    made.company = load(name, months);
+    made.scenario = made.company.data.view();
+    made.bins = pilot_bins(made.scenario, kSeed);
+    made.planned = plan_trace(made.scenario);
+    return made;
+  }
+
+  RunPlan plan(std::uint64_t paths) const {
+    RunPlan made;
+    made.paths = {kSeed, 0, paths};
+    made.threads = settings_.threads;
+    made.isa = settings_.isa;
+    made.stop = settings_.stop;
+    return made;
+  }
+
+  bool wanted(const std::string& name) const { return std::regex_search(name, filter_); }
+
+  // Times `body` after `check`, which throws Wrong or says what it compared. `expected` seconds where known.
+  template <class Check, class Body>
+  void row(Row made, double expected, Check&& check, Body&& body) {
+    if (!wanted(made.name)) return;
+    if (expected > settings_.row_seconds) {
+      made.note = fmt::format("not measured: about {:.0f} s, over --row-seconds", expected);
+      return done_(made);
+    }
+    try {
+      made.note = check();
+      const double start = now();
+      body();  // warm-up, and how long it takes
+      const double first = now() - start;
+      if (first * 2 > settings_.row_seconds) {
+        made.seconds.push_back(first);
+        made.note += "; once, not warm";
+      }
+      // Short ones are timed several at a time.
+      const int batch = std::max(1, static_cast<int>(0.05 / std::max(first, 1e-7)));
+      while (made.seconds.size() < static_cast<std::size_t>(settings_.repetitions) &&
+             now() - start + first < settings_.row_seconds) {
+        const double before = now();
+        for (int i = 0; i < batch; ++i) body();
+        made.seconds.push_back((now() - before) / batch);
+        if (settings_.stop != nullptr && *settings_.stop) throw Interrupted{};
+      }
+    } catch (const Wrong& error) {
+      made.note = error.what();
+      made.wrong = true;
+      made.seconds.clear();
+    }
+    done_(made);
+  }
+
+  // The same outcomes as one thread of the weakest instruction set on the CPU, by the byte.
+  std::string same_as_baseline(const Loaded& c) {
+    constexpr std::uint64_t kChecked = 600;
+    RunPlan simple = plan(kChecked);
+    simple.isa = "baseline";
+    simple.threads = 1;
+    const Outcomes expected = make_cpu_backend()->simulate(c.scenario, simple, c.bins);
+    const Outcomes got = backend_->simulate(c.scenario, plan(kChecked), c.bins);
+    std::vector<std::int32_t> a(kChecked), b(kChecked);
+    bool same =
+        expected.sum == got.sum && expected.histogram == got.histogram && expected.failing == got.failing;
+    for (std::int32_t column = 0; column < expected.layout.count(); ++column) {
+      expected.columns->read(column, 0, a);
+      got.columns->read(column, 0, b);
+      same = same && a == b;
+    }
+    if (!same) throw Wrong("differs from the baseline's bytes");
+    if (got.columns->not_zero(kViolations).count != 0) throw Wrong("identities are violated");
+    return "bytes of the CPU baseline, identities";
+  }
+
+  void floors() {
+    const std::uint64_t count = settings_.backend == "cuda" ? 4'000'000 : 100'000;
+    for (const std::string name : kCompanies) {
+      Loaded& c = company(name, kHorizons[0]);
+      const Draws draws = draws_of(c.scenario);
+      const auto floor_row = [&](const std::string& kind, Draws drawn, const std::string& item,
+                                 double per_path) {
+        Row made{.name = fmt::format("floor/{}/{}", kind, name), .item = item};
+        made.items = per_path * static_cast<double>(count);
+        row(
+            made, 0,
+            [&] {
+              std::uint64_t sum = 0;
+              for (std::uint64_t path = 0; path < 1000; ++path) sum += draw_one({kSeed, path, 1}, drawn);
+              if (floor_->draw({kSeed, 0, 1000}, drawn) != sum)
+                throw Wrong("differs from the scalar generator");
+              return std::string("sum of the scalar generator");
+            },
+            [&] {
+              floor_->draw({kSeed, 0, count}, drawn);
+            });
+      };
+      floor_row("words", {draws.calls, 0}, "word", 4.0 * draws.calls);
+      floor_row("normals", draws, "normal", draws.normals);
+      double least = 1e9;
+      for (int i = 0; i < 3; ++i) {
+        const double before = now();
+        floor_->draw({kSeed, 0, count}, draws);
+        least = std::min(least, now() - before);
+      }
+      for (const int months : kHorizons) {  // as drawn now, for the shares of later rows
+        const Draws longer = draws_of(company(name, months).scenario);
+        company(name, months).floor_seconds =
+            least / static_cast<double>(count) * longer.calls / static_cast<double>(draws.calls);
+      }
+    }
+    constexpr std::uint64_t kBytes = std::uint64_t{256} << 20;
+    row(
+        {.name = "floor/copy", .item = "byte", .items = 2.0 * kBytes}, 0,
+        [] { return std::string("read and written"); }, [&] { floor_->copy(kBytes); });
+  }
+
+  Row path_row(std::string name, const Loaded& c, double count) const {
+    const double months = count * c.scenario.months;
+    return {.name = std::move(name),
+            .item = "path-month",
+            .items = months,
+            .path_months = months,
+            .floor_seconds = c.floor_seconds * count};
+  }
+
+  // Simulation alone, with by-month histograms and kept columns, or their histograms beyond kExactPaths.
+  void paths() {
+    for (const std::string name : kCompanies) {
+      for (const int months : kHorizons) {
+        for (const std::uint64_t count : kPaths) {
+          Loaded& c = company(name, months);
+          row(
+              path_row(fmt::format("paths/{}/{}m/{}", name, months, short_count(count)), c,
+                       static_cast<double>(count)),
+              c.path_seconds * static_cast<double>(count), [&] { return same_as_baseline(c); },
+              [&] {
+                const Outcomes done = simulate(*backend_, c.scenario, plan(count));
+                c.path_seconds = done.seconds / static_cast<double>(count);
+                if (done.columns->paths() != count) throw Interrupted{};
+              });
+        }
+      }
+    }
+  }
+
+  void reductions() {
+    for (const std::string name : kCompanies) {
+      Loaded& c = company(name, kHorizons[0]);
+      constexpr std::uint64_t kCount = 200'000;
+      if (!wanted("reduce/exact/" + name) && !wanted("reduce/binned/" + name)) continue;
+      const Outcomes outcomes = backend_->simulate(c.scenario, plan(kCount), c.bins);
+      const PathRange range = plan(kCount).paths;
+      row(
+          {.name = "reduce/exact/" + name, .item = "path", .items = kCount}, 0,
+          [&] {
+            const RiskReport risk = analyse(c.scenario, outcomes, range, c.planned);
+            std::int64_t total = 0;
+            for (int t = 0; t < c.scenario.months; ++t) {
+              total += outcomes.sum[static_cast<std::size_t>(kFcf * c.scenario.months + t)];
+            }
+            const double mean = static_cast<double>(total) / kCount / units_per_musd(c.scenario);
+            if (std::abs(risk.total_fcf.mean - mean) > 1e-9 * std::abs(mean))
+              throw Wrong("mean and sums differ");
+            return std::string("mean of FCF by months and by paths");
+          },
+          [&] { analyse(c.scenario, outcomes, range, c.planned); });
+      // What a chunk of columns costs that is counted and not kept.
+      auto store = std::make_unique<BinnedColumns>(outcomes.layout.count(), kCount);
+      BinnedColumns& binned = *store;
+      Outcomes shell;
+      shell.layout = outcomes.layout;
+      shell.months = outcomes.months;
+      shell.series = outcomes.series;
+      shell.bins = outcomes.bins;
+      shell.histogram = outcomes.histogram;
+      shell.sum = outcomes.sum;
+      shell.failing = outcomes.failing;
+      shell.columns = std::move(store);
+      analyse(c.scenario, shell, range, c.planned);
+      binned.set_bins(*outcomes.columns);
+      row(
+          {.name = "reduce/binned/" + name, .item = "path", .items = kCount}, 0,
+          [&] {
+            binned.absorb(*outcomes.columns);
+            const RiskReport exact = analyse(c.scenario, outcomes, range, c.planned);
+            const RiskReport counted = analyse(c.scenario, shell, range, c.planned);
+            const double off = exact.total_fcf.quantile(5).value - counted.total_fcf.quantile(5).value;
+            if (std::abs(off) > counted.total_fcf.resolution ||
+                counted.total_fcf.mean != exact.total_fcf.mean) {
+              throw Wrong("not within the resolution of the exact quantile");
+            }
+            return std::string("exact quantile, within the bins");
+          },
+          [&] { binned.absorb(*outcomes.columns); });
+    }
+  }
+
+  // From process start, and from the config in a process that is warm, to written files.
+  void whole_runs() {
+    const TemporaryFolder folder;
+    const fs::path out = folder.path() / "out";
+    for (const std::string name : kCompanies) {
+      for (const std::uint64_t count : {kPaths[0], kPaths[1]}) {
+        Loaded& c = company(name, kHorizons[0]);
+        const double expected = c.path_seconds * static_cast<double>(count);
+        const auto written = [&] {
+          for (const char* file : {"summary.json", "fcf.csv", "covenants.csv", "monthly.csv"}) {
+            if (!fs::exists(out / file)) throw Wrong(std::string(file) + " was not written");
+          }
+          return std::string("files are there");
+        };
+        const std::vector<std::string> arguments = {
+            "run",       (fs::path(settings_.configs) / (name + ".toml")).string(),
+            "--paths",   std::to_string(count),
+            "--months",  std::to_string(kHorizons[0]),
+            "--backend", settings_.backend,
+            "--threads", std::to_string(settings_.threads),
+            "--isa",     settings_.isa,
+            "--out",     out.string()};
+        row(
+            path_row(fmt::format("whole/cold/{}/{}", name, short_count(count)), c, static_cast<double>(count)),
+            expected,
+            [&] {
+              std::vector<std::string> few = arguments;
+              few[3] = "1000";
+              run_program_of(settings_.program, few);
+              return written();
+            },
+            [&] { run_program_of(settings_.program, arguments); });
+        const auto in_process = [&](std::uint64_t n) {
+          const Company fresh = load(name, kHorizons[0]);
+          const Scenario scenario = fresh.data.view();
+          const Outcomes outcomes = simulate(*backend_, scenario, plan(n));
+          const std::vector<std::int32_t> planned = plan_trace(scenario);
+          const RiskReport risk = analyse(scenario, outcomes, plan(n).paths, planned);
+          const auto guidance = check_guidance(fresh, scenario, plan_table(fresh, scenario, planned), &risk);
+          report::write_files(out, {{"summary.json", report::summary_json(fresh, scenario, risk, guidance, {})},
+                                    {"fcf.csv", report::fcf_csv(fresh, risk)},
+                                    {"covenants.csv", report::covenants_csv(fresh, risk)},
+                                    {"monthly.csv", report::monthly_csv(fresh, risk)}});
+        };
+        row(
+            path_row(fmt::format("whole/warm/{}/{}", name, short_count(count)), c, static_cast<double>(count)),
+            expected,
+            [&] {
+              report::prepare_folder(out);
+              in_process(1000);
+              return written();
+            },
+            [&] { in_process(count); });
+      }
+    }
+  }
+
+  // Points that differ in one key, one after the other in this process: config, plan, paths, analysis.
+  void study() {
+    constexpr std::uint64_t kCount = 100'000;
+    for (const std::string name : {"demo", "coreweave-1q26"}) {
+      Loaded& c = company(name, kHorizons[0]);
+      const auto point = [&](int i, std::uint64_t count) {
+        const Company moved = load(name, kHorizons[0], {},
+                                   {fmt::format("market.supply.start_tightness={:.6f}", 0.05 + 1e-4 * i)});
+        const Scenario scenario = moved.data.view();
+        const Outcomes outcomes = backend_->simulate(scenario, plan(count), c.bins);
+        return analyse(scenario, outcomes, plan(count).paths, {}).total_fcf.mean;
+      };
+      for (const int points : {1, 4, 16, 1000}) {
+        const double count = points * static_cast<double>(kCount);
+        Row made = path_row(fmt::format("study/{}/{}x{}", name, points, short_count(kCount)), c, count);
+        made.item = "point";
+        made.items = points;
+        row(
+            made, c.path_seconds * count,
+            [&] {
+              if (point(0, 2000) == point(1, 2000)) throw Wrong("two points give one mean");
+              return std::string("points differ");
+            },
+            [&] {
+              for (int i = 0; i < points; ++i) point(i, kCount);
+            });
+      }
+      // What a point costs that has next to no paths.
+      row(
+          {.name = fmt::format("study/{}/point-alone", name), .item = "point", .items = 1}, 0,
+          [] { return std::string("256 paths"); }, [&] { point(0, 256); });
+    }
+  }
+
+  // What one object more costs: the demo company with kMore of them. Items are the objects' path-months.
+  void objects() {
+    constexpr int kMore = 8;
+    constexpr std::uint64_t kCount = 20'000;
+    if (!wanted("object/contract") && !wanted("object/site") && !wanted("object/tranche") &&
+        !wanted("object/covenant"))
+      return;
+    struct Kind {
+      const char* name;
+      const char* text;  // of object number {0}
+    };
+    static constexpr std::array<Kind, 4> kKinds = {{
+        {"contract",
+         "[[contract]]\nid = \"more-{0}\"\nname = \"more\"\ncustomer = \"northbank\"\nsite = "
+         "\"keflavik\"\npriority = {0}\n"
+         "gpus = 100\nprice_usd_per_gpu_hour = 2.2\nstart = 2026-06-30\nterm_months = 36\n"},
+        {"site",
+         "[[site]]\nid = \"more-{0}\"\nname = \"more\"\ngpu = \"gb200\"\ngpus = 100\nit_mw = 0.2\n"
+         "grid = {{ planned = 2026-07-31, delay = \"grid\" }}\nbuilding = {{ planned = 2026-07-31, delay = "
+         "\"building\" }}\n"
+         "gpu_delivery = {{ planned = 2026-08-31, delay = \"gpus\" }}\norder_date = 2026-05-31\n"
+         "capex_usd_per_gpu = 59000\nfit_out_musd_per_mw = 13.3\n"},
+        {"tranche",
+         "[[tranche]]\nid = \"more-{0}\"\nname = \"more\"\nkind = \"term\"\nbalance_musd = "
+         "1.0\nspread_per_year = 0.03\n"
+         "amortisation_start = 2026-06-30\namortisation_end = 2031-03-31\nmaturity = 2031-03-31\n"},
+        {"covenant",
+         "[[covenant]]\nid = \"more-{0}\"\nname = \"more\"\nmetric = \"net_leverage\"\nwindow = "
+         "\"trailing_12\"\n"
+         "tests = \"monthly\"\nfirst_test = 2026-06-30\nthreshold = 6.0\n"},
+    }};
+    const TemporaryFolder folder;
+    Loaded& plain = company("demo", kHorizons[0]);
+    const auto seconds_of = [&](const Scenario& scenario, std::span<const BinRange> bins) {
+      return backend_->simulate(scenario, plan(kCount), bins).seconds;
+    };
+    for (const Kind& kind : kKinds) {
+      const fs::path overlay = folder.path() / (std::string(kind.name) + ".toml");
+      std::ofstream file(overlay);
+      for (int i = 1; i <= kMore; ++i) file << fmt::format(fmt::runtime(kind.text), i) << '\n';
+      file.close();
+      const Company more = load("demo", kHorizons[0], {overlay.string()});
+      const Scenario scenario = more.data.view();
+      const std::vector<BinRange> bins = pilot_bins(scenario, kSeed);
+      Row made{.name = fmt::format("object/{}", kind.name), .item = "object-month"};
+      made.items = static_cast<double>(kMore) * static_cast<double>(kCount) * scenario.months;
+      if (!wanted(made.name)) continue;
+      // Differences of two times: with and without in turn.
+      for (int i = 0; i < settings_.repetitions; ++i) {
+        const double without = seconds_of(plain.scenario, plain.bins);
+        made.seconds.push_back(std::max(0.0, seconds_of(scenario, bins) - without));
+      }
+      made.note = fmt::format("demo with {} more, less demo", kMore);
+      done_(made);
+    }
+  }
+
+  Settings settings_;
+  std::function<void(const Row&)> done_;
+  std::regex filter_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Floor> floor_;
+  std::map<std::pair<std::string, int>, Loaded> loaded_{};
+};
+
+}  // namespace
+
+double Row::median() const {
+  std::vector<double> values = seconds;
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return n == 0 ? 0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+double Row::least() const { return *std::min_element(seconds.begin(), seconds.end()); }
+double Row::most() const { return *std::max_element(seconds.begin(), seconds.end()); }
+
+void run_suite(const Settings& settings, const std::function<void(const Row&)>& done) {
+  Suite(settings, done).run();
+}
+
+}  // namespace headroom::bench

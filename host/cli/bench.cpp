@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <regex>
+
+#include "bench/suite/suite.hpp"
+#include "host/cli/backend.hpp"
+#include "host/cli/interrupt.hpp"
+#include "host/cli/options.hpp"
+#include "host/cpu/cpu.hpp"
+#include "host/report/files.hpp"
+
+namespace headroom::cli {
+
+namespace {
+
+Usage bench_usage() {
+  Usage usage;
+  usage.command = "bench";
+  usage.about =
+      "Measures this machine: random numbers alone, memory copies, paths of three companies, reductions, "
+      "whole\n"
+      "runs, a study, and what one object more costs. Every row's answer is checked before it is timed. Rows "
+      "are\n"
+      "comparable within one run; the machine should do nothing else.\n";
+  auto add = usage.options.add_options();
+  add("filter", po::value<std::string>()->default_value("")->value_name("REGEX"),
+      "only rows whose name holds it: floor, paths/coreweave.*60m, whole, study, object");
+  add("repetitions", po::value<std::string>()->default_value("5")->value_name("N"),
+      "of a row, after a warm-up");
+  add("row-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
+      "a row that would take longer is left out, with its name; 3600 for all of them");
+  add("backend", po::value<std::string>()->default_value("auto")->value_name("B"), "auto, cpu or cuda");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
+  add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
+      "CPU instruction set: auto, baseline, avx2 or avx512");
+  add("configs", po::value<std::string>()->default_value("configs")->value_name("DIR"),
+      "where the companies are");
+  add("json", po::value<std::string>()->value_name("FILE"),
+      "write the rows there as well, with machine, compiler, flags and commit");
+  usage.examples =
+      "  headroom bench --filter 'floor|paths/.*/60m/1e\\+05'\n"
+      "  headroom bench --row-seconds 3600 --json results.json\n";
+  return usage;
+}
+
+bench::Settings read_settings(const po::variables_map& options) {
+  bench::Settings settings;
+  settings.filter = options["filter"].as<std::string>();
+  try {
+    const std::regex valid(settings.filter, std::regex::ECMAScript);
+  } catch (const std::regex_error&) {
+    throw UsageError(fmt::format("--filter '{}' is no regular expression (ECMAScript)", settings.filter));
+  }
+  settings.repetitions = parse_count("repetitions", options["repetitions"].as<std::string>(), 1, 1000);
+  settings.row_seconds = parse_count("row-seconds", options["row-seconds"].as<std::string>(), 1, 1'000'000);
+  settings.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
+  settings.isa = options["isa"].as<std::string>();
+  settings.configs = options["configs"].as<std::string>();
+  if (!std::filesystem::exists(std::filesystem::path(settings.configs) / "demo.toml")) {
+    throw UsageError(fmt::format("no demo.toml in '{}'; give --configs the folder of the companies' configs",
+                                 settings.configs));
+  }
+  settings.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  settings.stop = &stop_asked;
+  return settings;
+}
+
+}  // namespace
+
+int bench_command(const Arguments& arguments) {
+  const auto options = parse(bench_usage(), arguments);
+  if (!options) return kOk;
+  bench::Settings settings = read_settings(*options);
+  const Chosen chosen = choose_backend(options->at("backend").as<std::string>(), settings.isa);
+  settings.backend = chosen.backend->name();
+  const std::string device =
+      settings.backend == "cuda" ? probe_cuda().text : "cpu, " + cpu_isas().back() + " at best";
+  const std::filesystem::path json = options->count("json") != 0 ? options->at("json").as<std::string>() : "";
+  const std::filesystem::path folder = json.has_parent_path() ? json.parent_path() : ".";
+  if (!json.empty()) report::prepare_folder(folder);
+
+  const StopOnInterrupt guard;
+  std::vector<bench::Row> rows;
+  bool wrong = false, interrupted = false;
+  fmt::print("{}{}\n{}", device, chosen.reason.empty() ? "" : " (" + chosen.reason + ")", bench::table_head());
+  try {
+    bench::run_suite(settings, [&](const bench::Row& row) {
+      rows.push_back(row);
+      wrong = wrong || row.wrong;
+      fmt::print("{}", bench::table_line(row));
+      std::fflush(stdout);
+    });
+  } catch (const Interrupted&) {
+    interrupted = true;
+  }
+  fmt::print("{}", bench::table_foot());
+  if (!json.empty()) {
+    std::vector<std::string> command = {"headroom", "bench"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    report::write_files(folder, {{json.filename().string(), bench::to_json(settings, command, device, rows)}});
+  }
+  if (interrupted) return kInterrupted;
+  return wrong ? kIdentityFailed : kOk;
+}
+
+}  // namespace headroom::cli

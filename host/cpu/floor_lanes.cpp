@@ -1,0 +1,56 @@
+// Compiled once per instruction set (HEADROOM_ISA), as lanes.cpp is: the random numbers of a block of paths and
+// nothing else.
+#include "headroom/philox.hpp"
+#include "host/cpu/block_words.hpp"
+#include "host/cpu/lanes.hpp"
+
+namespace headroom::HEADROOM_ISA {
+namespace {
+
+// The first `count` of four words as normals, added to a lane's sum.
+template <int count>
+void add_normals(const BlockWords& words, Real* sum) {
+#pragma omp simd
+  for (std::int32_t lane = 0; lane < kLanes; ++lane) {
+    Real total = sum[lane];
+    for (int i = 0; i < count; ++i) total += normal(words.word[i][lane]);
+    sum[lane] = total;
+  }
+}
+
+}  // namespace
+
+std::uint64_t draw_floor(std::uint64_t seed, std::uint64_t first_path, std::int32_t count, std::int32_t calls,
+                         std::int32_t normals) {
+  const BlockKeys keys = block_keys(seed);
+  BlockWords words;
+  alignas(64) std::uint32_t word_sum[kLanes] = {};
+  alignas(64) Real normal_sum[kLanes] = {};
+  for (std::int32_t call = 0; call < calls; ++call) {
+    draw_block({first_path, static_cast<std::uint32_t>(call), 0}, keys, words);
+    switch (normals - 4 * call) {
+      case 1:
+        add_normals<1>(words, normal_sum);
+        break;
+      case 2:
+        add_normals<2>(words, normal_sum);
+        break;
+      case 3:
+        add_normals<3>(words, normal_sum);
+        break;
+      default:
+        if (normals >= 4 * call + 4) add_normals<4>(words, normal_sum);
+    }
+#pragma omp simd
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) {
+      word_sum[lane] +=
+          (words.word[0][lane] ^ words.word[1][lane]) + (words.word[2][lane] ^ words.word[3][lane]);
+    }
+  }
+  std::uint64_t total = 0;
+  for (std::int32_t lane = 0; lane < count; ++lane)
+    total += word_sum[lane] + std::uint64_t{to_bits(normal_sum[lane])};
+  return total;
+}
+
+}  // namespace headroom::HEADROOM_ISA

@@ -104,14 +104,17 @@ struct Thread {
         job.integer[static_cast<std::size_t>(job.layout.observed.integer + series) * slots + slot];
     const std::int32_t row = series * scenario.months + month - 1;
     const bool leads = threadIdx.x % kWarp == static_cast<std::uint32_t>(__ffs(static_cast<int>(warp)) - 1);
-    const std::int32_t bin = bin_of(job.bins[row], value);
-    std::uint32_t* const count = job.histogram + static_cast<std::size_t>(row) * kBins + bin;
-    int same_bin = 0;
-    __match_all_sync(warp, bin, &same_bin);
-    if (same_bin == 0) {
-      atomicAdd(count, 1U);
-    } else if (leads) {
-      atomicAdd(count, static_cast<std::uint32_t>(__popc(warp)));
+    const BinRange range = job.bins[row];
+    if (range.shift != kNotCounted) {
+      const std::int32_t bin = bin_of(range, value);
+      std::uint32_t* const count = job.histogram + static_cast<std::size_t>(row) * kBins + bin;
+      int same_bin = 0;
+      __match_all_sync(warp, bin, &same_bin);
+      if (same_bin == 0) {
+        atomicAdd(count, 1U);
+      } else if (leads) {
+        atomicAdd(count, static_cast<std::uint32_t>(__popc(warp)));
+      }
     }
     // value = high * 2^16 + low; neither sum over a warp leaves 32 bits.
     const std::int32_t high = __reduce_add_sync(warp, value >> 16);

@@ -74,7 +74,7 @@ TEST_F(Binned, CountsAndMeansAreExactAndQuantilesWithinTheResolution) {
   constexpr std::uint64_t kPaths = 20'000;
   const auto cpu = make_cpu_backend();
   const RiskReport exact = risk(simulate(*cpu, scenario_, plan(kPaths)), plan(kPaths));
-  const RiskReport binned = risk(simulate(*cpu, scenario_, plan(kPaths), 1), plan(kPaths));
+  const RiskReport binned = risk(simulate(*cpu, scenario_, plan(kPaths), {.exact_paths = 1}), plan(kPaths));
   EXPECT_EQ(binned.paths, kPaths);
   int coarse = 0;
   for (std::size_t y = 0; y < exact.years.size(); ++y) {
@@ -110,21 +110,33 @@ TEST_F(Binned, CountsAndMeansAreExactAndQuantilesWithinTheResolution) {
 
 TEST_F(Binned, BinsAreFinerThanTheMonteCarloErrorOfManyPaths) {
   const auto cpu = make_cpu_backend();
-  const RiskReport binned = risk(simulate(*cpu, scenario_, plan(20'000), 1), plan(20'000));
+  const RiskReport binned = risk(simulate(*cpu, scenario_, plan(20'000), {.exact_paths = 1}), plan(20'000));
   const double error_at_1e8 = binned.total_fcf.sd / 1e4;
   EXPECT_LT(binned.total_fcf.resolution, error_at_1e8);
 }
 
 TEST_F(Binned, ChunksDoNotMatter) {
   SmallChunks small(1000), large(7000);
-  const Outcomes a = simulate(small, scenario_, plan(12'345), 1);
-  const Outcomes b = simulate(large, scenario_, plan(12'345), 1);
+  const Outcomes a = simulate(small, scenario_, plan(12'345), {.exact_paths = 1});
+  const Outcomes b = simulate(large, scenario_, plan(12'345), {.exact_paths = 1});
   EXPECT_TRUE(same_bytes(a.histogram, b.histogram));
   EXPECT_TRUE(same_bytes(a.sum, b.sum));
   EXPECT_TRUE(same_bytes(a.failing, b.failing));
   EXPECT_EQ(report::fcf_csv(company_, risk(a, plan(12'345))), report::fcf_csv(company_, risk(b, plan(12'345))));
   EXPECT_EQ(report::covenants_csv(company_, risk(a, plan(12'345))),
             report::covenants_csv(company_, risk(b, plan(12'345))));
+}
+
+TEST_F(Binned, OnlyTheBandsThatAreAskedFor) {
+  const auto cpu = make_cpu_backend();
+  const RiskReport all = risk(simulate(*cpu, scenario_, plan(2000)), plan(2000));
+  const Outcomes outcomes = simulate(*cpu, scenario_, plan(2000), {.bands = {{kArr * scenario_.months + 8}}});
+  const RiskReport some = risk(outcomes, plan(2000));
+  EXPECT_EQ(some.bands[kArr].months[8].quantile(50).value, all.bands[kArr].months[8].quantile(50).value);
+  EXPECT_EQ(some.bands[kArr].months[7].paths, 0U);
+  EXPECT_EQ(some.bands[kFcf].months[8].paths, 0U);
+  EXPECT_EQ(report::fcf_csv(company_, some), report::fcf_csv(company_, all));
+  EXPECT_EQ(some.covenants[0].tests[0].failing.count, all.covenants[0].tests[0].failing.count);
 }
 
 TEST_F(Binned, AnInterruptedRunKeepsTheChunksThatWereDone) {
@@ -136,14 +148,14 @@ TEST_F(Binned, AnInterruptedRunKeepsTheChunksThatWereDone) {
     EXPECT_EQ(total, 10'000U);
     if (done > 3000) stop = true;
   };
-  const Outcomes cut = simulate(backend, scenario_, stopped, 1);
+  const Outcomes cut = simulate(backend, scenario_, stopped, {.exact_paths = 1});
   ASSERT_EQ(cut.columns->paths(), 3000U);
-  const Outcomes whole = simulate(backend, scenario_, plan(3000), 1);
+  const Outcomes whole = simulate(backend, scenario_, plan(3000), {.exact_paths = 1});
   EXPECT_TRUE(same_bytes(cut.histogram, whole.histogram));
   EXPECT_EQ(report::fcf_csv(company_, risk(cut, plan(3000))),
             report::fcf_csv(company_, risk(whole, plan(3000))));
   stop = true;
-  EXPECT_THROW(simulate(backend, scenario_, stopped, 1), Interrupted);
+  EXPECT_THROW(simulate(backend, scenario_, stopped, {.exact_paths = 1}), Interrupted);
 }
 
 // A column of every kind of value: below, in and above the bins that the pilot gave, and markers.

@@ -389,7 +389,8 @@ class Suite {
         const Company moved = load(name, kHorizons[0], {},
                                    {fmt::format("market.supply.start_tightness={:.6f}", 0.05 + 1e-4 * i)});
         const Scenario scenario = moved.data.view();
-        const Outcomes outcomes = backend_->simulate(scenario, plan(count), c.bins);
+        const std::vector<BinRange> none(c.bins.size(), {0, kNotCounted});
+        const Outcomes outcomes = backend_->simulate(scenario, plan(count), none);
         return analyse(scenario, outcomes, plan(count).paths, {}).total_fcf.mean;
       };
       for (const int points : {1, 4, 16, 1000}) {

@@ -113,6 +113,8 @@ int run(const Company& company, const Request& request) {
   plan.threads = request.threads;
   plan.isa = request.isa;
   plan.stop = &stop_asked;
+  Asked asked{.exact_paths = request.exact_paths};
+  if (request.folder.empty()) asked.bands = guidance_cells(company, scenario);  // no monthly.csv
   Outcomes outcomes;
   std::uint64_t done = 0;
   try {
@@ -121,7 +123,7 @@ int run(const Company& company, const Request& request) {
       done = now;
       progress.update(now, total);
     };
-    outcomes = simulate(*chosen.backend, scenario, plan, request.exact_paths);
+    outcomes = simulate(*chosen.backend, scenario, plan, asked);
   } catch (const Interrupted&) {
     return interrupted(done, request.paths.count);
   }

@@ -98,6 +98,7 @@ class Worker {
       const auto months = static_cast<std::size_t>(scenario.months);
       const auto covenant = static_cast<std::int32_t>(row / months) - kMeasureCount;
       const auto month = static_cast<std::int32_t>(row % months);
+      if (bins[row].shift == kNotCounted) continue;
       if (covenant < 0 || scenario.covenant_test[scenario.covenant[covenant].first_test + month].tested != 0)
         observed_.push_back(row);
     }
@@ -160,6 +161,14 @@ unsigned useful_threads(int wanted, std::uint64_t blocks) {
                                                          std::max<std::uint64_t>(blocks, 1)));
 }
 
+// Calls work(0) .. work(threads - 1) side by side. An exception ends the program.
+template <class F>
+void on_threads(unsigned threads, F&& work) {
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < threads; ++i) others.emplace_back([&work, i] { work(i); });
+  work(0U);
+}
+
 class CpuBackend final : public Backend {
  public:
   std::string name() const override { return "cpu"; }
@@ -187,7 +196,7 @@ class CpuBackend final : public Backend {
     std::uint64_t done = 0;
     std::mutex mutex;
     std::exception_ptr failure;
-    const auto work = [&] {
+    const auto work = [&](unsigned) {
       try {
         Worker worker(scenario, layout, outcomes.bins.data());
         for (std::uint64_t block = next++; block < blocks; block = next++) {
@@ -210,10 +219,7 @@ class CpuBackend final : public Backend {
         next = blocks;
       }
     };
-    std::vector<std::thread> others;
-    for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
-    work();
-    for (std::thread& thread : others) thread.join();
+    on_threads(threads, work);
     if (failure) std::rethrow_exception(failure);
     if (plan.stop != nullptr && plan.stop->load()) throw Interrupted{};
 
@@ -232,7 +238,7 @@ class CpuFloor final : public Floor {
   std::uint64_t draw(const PathRange& paths, Draws draws) override {
     const std::uint64_t blocks = (paths.count + kLanes - 1) / kLanes;
     std::atomic<std::uint64_t> next{0}, total{0};
-    on_threads(blocks, [&](unsigned) {
+    on_threads(useful_threads(threads_, blocks), [&](unsigned) {
       for (std::uint64_t block = next++; block < blocks; block = next++) {
         const std::uint64_t first = block * kLanes;
         total += draw_floor_(paths.seed, paths.first + first,
@@ -246,20 +252,13 @@ class CpuFloor final : public Floor {
   void copy(std::uint64_t bytes) override {
     if (memory_.size() < 2 * bytes) memory_.assign(2 * bytes, 1);
     const unsigned threads = useful_threads(threads_, bytes);
-    on_threads(bytes, [&](unsigned thread) {
+    on_threads(threads, [&](unsigned thread) {
       const std::uint64_t from = bytes * thread / threads, to = bytes * (thread + 1) / threads;
       std::memcpy(memory_.data() + bytes + from, memory_.data() + from, to - from);
     });
   }
 
  private:
-  template <class F>
-  void on_threads(std::uint64_t most, F&& work) const {
-    std::vector<std::jthread> others;
-    for (unsigned i = 1; i < useful_threads(threads_, most); ++i) others.emplace_back(work, i);
-    work(0);
-  }
-
   FloorFunction draw_floor_;
   int threads_;
   std::vector<char> memory_{};
@@ -369,12 +368,20 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed) {
   const auto rows =
       static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
   std::vector<std::int32_t> least(rows, kFixedMax), most(rows, -kFixedMax);
-  Worker worker(scenario, layout, nullptr);
-  worker.memory().least = least.data();
-  worker.memory().most = most.data();
-  for (std::uint64_t first = 0; first < kPilotPaths; first += kLanes) {
-    isa.run_block(scenario, layout, seed, first, kLanes, worker.memory());
-  }
+  constexpr std::uint64_t kBlocks = kPilotPaths / kLanes;
+  std::atomic<std::uint64_t> next{0};
+  std::mutex mutex;
+  on_threads(useful_threads(0, kBlocks), [&](unsigned) {
+    std::vector<std::int32_t> low(rows, kFixedMax), high(rows, -kFixedMax);
+    Worker worker(scenario, layout, nullptr);
+    worker.memory().least = low.data();
+    worker.memory().most = high.data();
+    for (std::uint64_t block = next++; block < kBlocks; block = next++)
+      isa.run_block(scenario, layout, seed, block * kLanes, kLanes, worker.memory());
+    const std::lock_guard lock(mutex);
+    for (std::size_t i = 0; i < rows; ++i)
+      least[i] = std::min(least[i], low[i]), most[i] = std::max(most[i], high[i]);
+  });
   // The pilot's range and half of it on either side, in 1,024 bins of a power of two.
   std::vector<BinRange> bins(rows);
   for (std::size_t i = 0; i < rows; ++i) {

@@ -77,10 +77,12 @@ struct Block {
     }
     if (memory.bins == nullptr) return;
     const BinRange range = memory.bins[row];
-    std::uint16_t* bin = memory.bin + row * kBatchLanes;
+    if (range.shift != kNotCounted) {
+      std::uint16_t* bin = memory.bin + row * kBatchLanes;
 #pragma omp simd
-    for (std::int32_t lane = 0; lane < kLanes; ++lane)
-      bin[lane] = static_cast<std::uint16_t>(bin_of(range, value[lane]));
+      for (std::int32_t lane = 0; lane < kLanes; ++lane)
+        bin[lane] = static_cast<std::uint16_t>(bin_of(range, value[lane]));
+    }
     std::int64_t total = 0;
     for (std::int32_t lane = 0; lane < count; ++lane) total += value[lane];
     memory.sum[row] += total;

@@ -108,12 +108,19 @@ GuidanceCheck check_flow(const Company& company, const Guidance& guidance, const
   return check;
 }
 
+std::int32_t year_end_month(const Company& company, int year) {
+  return 12 * (year - calendar_year(company, 0)) + 12 - static_cast<std::int32_t>(calendar_month(company, 0));
+}
+
+bool is_balance(const Guidance& guidance) {
+  return guidance.measure == GuidanceMeasure::exit_arr || guidance.measure == GuidanceMeasure::backlog;
+}
+
 GuidanceCheck check_balance(const Company& company, const Scenario& scenario, const Guidance& guidance,
                             const PlanTable& table, const RiskReport* report) {
   GuidanceCheck check;
   const bool arr = guidance.measure == GuidanceMeasure::exit_arr;
-  const std::int32_t month = 12 * (guidance.year - calendar_year(company, 0)) + 12 -
-                             static_cast<std::int32_t>(calendar_month(company, 0));
+  const std::int32_t month = year_end_month(company, guidance.year);
   if (month <= 0) {
     if (!arr) check.plan_musd = company.totals.contract_value_musd;
     return check;
@@ -180,15 +187,24 @@ PlanTable plan_table(const Company& company, const Scenario& scenario, std::span
   return table;
 }
 
+std::vector<std::int32_t> guidance_cells(const Company& company, const Scenario& scenario) {
+  std::vector<std::int32_t> cells;
+  for (const Guidance& guidance : company.guidance) {
+    const std::int32_t month = year_end_month(company, guidance.year);
+    if (!is_balance(guidance) || month < 1 || month > scenario.months) continue;
+    const std::int32_t series = guidance.measure == GuidanceMeasure::exit_arr ? kArr : kBacklog;
+    cells.push_back(series * scenario.months + month - 1);
+  }
+  return cells;
+}
+
 std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario& scenario,
                                           const PlanTable& table, const RiskReport* report) {
   std::vector<GuidanceCheck> checks;
   for (std::size_t g = 0; g < company.guidance.size(); ++g) {
     const Guidance& guidance = company.guidance[g];
-    const bool balance =
-        guidance.measure == GuidanceMeasure::exit_arr || guidance.measure == GuidanceMeasure::backlog;
-    GuidanceCheck check = balance ? check_balance(company, scenario, guidance, table, report)
-                                  : check_flow(company, guidance, table, report);
+    GuidanceCheck check = is_balance(guidance) ? check_balance(company, scenario, guidance, table, report)
+                                               : check_flow(company, guidance, table, report);
     check.guidance = g;
     if (check.plan_musd < guidance.low_musd) check.mark = GuidanceCheck::Mark::below;
     if (check.plan_musd > guidance.high_musd) check.mark = GuidanceCheck::Mark::above;

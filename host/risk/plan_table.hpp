@@ -45,6 +45,9 @@ struct GuidanceCheck {
   enum class Mark { unknown, below, inside, above } mark = Mark::unknown;  // the plan against low..high
 };
 
+// The by-month histograms that the guidance is measured by: series * months + month - 1.
+std::vector<std::int32_t> guidance_cells(const Company& company, const Scenario& scenario);
+
 // `report`: null where only the plan is known.
 std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario& scenario,
                                           const PlanTable& table, const RiskReport* report);

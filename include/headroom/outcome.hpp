@@ -38,7 +38,9 @@ enum Measure : std::int32_t {
 // months count.
 
 constexpr std::int32_t kBins = 1024;
-// Bin of x: (x - lo) >> shift, clamped to the end bins; width 2^shift.
+constexpr std::int32_t kNotCounted = -1;
+// Bin of x: (x - lo) >> shift, clamped to the end bins; width 2^shift. shift kNotCounted: no histogram is asked
+// for.
 struct BinRange {
   std::int32_t lo = 0;
   std::int32_t shift = 0;

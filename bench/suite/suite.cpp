@@ -224,17 +224,6 @@ class Suite {
       };
       floor_row("words", {draws.calls, 0}, "word", 4.0 * draws.calls);
       floor_row("normals", draws, "normal", draws.normals);
-      double least = 1e9;
-      for (int i = 0; i < 3; ++i) {
-        const double before = now();
-        floor_->draw({kSeed, 0, count}, draws);
-        least = std::min(least, now() - before);
-      }
-      for (const int months : kHorizons) {  // as drawn now, for the shares of later rows
-        const Draws longer = draws_of(company(name, months).scenario);
-        company(name, months).floor_seconds =
-            least / static_cast<double>(count) * longer.calls / static_cast<double>(draws.calls);
-      }
     }
     constexpr std::uint64_t kBytes = std::uint64_t{256} << 20;
     row(
@@ -242,13 +231,26 @@ class Suite {
         [] { return std::string("read and written"); }, [&] { floor_->copy(kBytes); });
   }
 
-  Row path_row(std::string name, const Loaded& c, double count) const {
+  // Seconds to draw the random numbers of one path, the best of three.
+  double floor_of(Loaded& c) {
+    constexpr std::uint64_t kCount = 50'000;
+    if (c.floor_seconds > 0) return c.floor_seconds;
+    c.floor_seconds = 1;
+    for (int i = 0; i < 3; ++i) {
+      const double before = now();
+      floor_->draw({kSeed, 0, kCount}, draws_of(c.scenario));
+      c.floor_seconds = std::min(c.floor_seconds, (now() - before) / kCount);
+    }
+    return c.floor_seconds;
+  }
+
+  Row path_row(const std::string& name, Loaded& c, double count) {
     const double months = count * c.scenario.months;
-    return {.name = std::move(name),
+    return {.name = name,
             .item = "path-month",
             .items = months,
             .path_months = months,
-            .floor_seconds = c.floor_seconds * count};
+            .floor_seconds = wanted(name) ? floor_of(c) * count : 0};
   }
 
   // Simulation alone, with by-month histograms and kept columns, or their histograms beyond kExactPaths.

@@ -50,6 +50,10 @@ static_assert(sizeof(Job) + sizeof(Scenario) <= 4096, "kernel parameters");
 struct GridStride {
   std::uint32_t threads;
   HEADROOM_HD constexpr operator std::size_t() const { return threads; }
+  template <class T>
+  HEADROOM_HD T* row(T* start) const {
+    return start;
+  }
 };
 
 // One path: what month.hpp calls lanes.

@@ -391,7 +391,8 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   return l;
 }
 
-// One lane's view of its memory. Stride is a type so that a compile-time stride costs no register.
+// One lane's view of its memory. Stride is a type so that a compile-time stride costs no register; its row() is
+// the place where a row starts, with all that the backend knows of it.
 template <class Stride>
 struct LaneMemory {
   Real* real;
@@ -403,8 +404,7 @@ struct LaneMemory {
   HEADROOM_HD T load(Slot<T> slot, std::int32_t i = 0) const {
     constexpr FieldCount fields = fields_of<T>();
     T value;
-    Reader reader{real + static_cast<std::size_t>(slot.real + i * fields.real) * stride + lane,
-                  integer + static_cast<std::size_t>(slot.integer + i * fields.integer) * stride + lane,
+    Reader reader{row(real, slot.real + i * fields.real), row(integer, slot.integer + i * fields.integer),
                   stride};
     value.visit(reader);
     return value;
@@ -412,8 +412,7 @@ struct LaneMemory {
   template <class T>
   HEADROOM_HD void store(Slot<T> slot, const T& value, std::int32_t i = 0) const {
     constexpr FieldCount fields = fields_of<T>();
-    Writer writer{real + static_cast<std::size_t>(slot.real + i * fields.real) * stride + lane,
-                  integer + static_cast<std::size_t>(slot.integer + i * fields.integer) * stride + lane,
+    Writer writer{row(real, slot.real + i * fields.real), row(integer, slot.integer + i * fields.integer),
                   stride};
     T copy = value;
     copy.visit(writer);
@@ -424,14 +423,18 @@ struct LaneMemory {
     constexpr FieldCount fields = fields_of<T>();
     constexpr std::int32_t place = place_of(field);
     if constexpr (std::is_same_v<decltype(field), Real T::*>) {
-      real[static_cast<std::size_t>(slot.real + i * fields.real + place) * stride + lane] = value.*field;
+      row(real, slot.real + i * fields.real)[place * static_cast<std::size_t>(stride)] = value.*field;
     } else {
-      integer[static_cast<std::size_t>(slot.integer + i * fields.integer + place) * stride + lane] =
-          value.*field;
+      row(integer, slot.integer + i * fields.integer)[place * static_cast<std::size_t>(stride)] = value.*field;
     }
   }
 
  private:
+  // This lane's entry of a word's row.
+  template <class T>
+  HEADROOM_HD T* row(T* memory, std::int32_t word) const {
+    return stride.row(memory + static_cast<std::size_t>(word) * stride) + lane;
+  }
   struct Reader {
     const Real* real;
     const std::int32_t* integer;

@@ -118,8 +118,7 @@ void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::u
     memory.plan[month - 1] = {market.log_supply, market.utilisation};
     for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
       memory.plan_contracted[e * scenario.months + month - 1] = first.load(layout.contract_flows, e).revenue;
-      memory.plan_cfads[e * scenario.months + month - 1] =
-          first.load(layout.window, e * 12 + (month - 1) % 12).cfads;
+      memory.plan_cfads[e * scenario.months + month - 1] = window_at(layout, e, month, 1, first).cfads;
     }
   }
 }

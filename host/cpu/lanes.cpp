@@ -10,6 +10,12 @@ namespace {
 
 struct LaneStride {
   HEADROOM_HD constexpr operator std::size_t() const { return kLanes; }
+  // A cache line's start. g++ keeps such a pointer as it is and reaches a struct's other words at constant
+  // distances from it; otherwise it works out a pointer for every word, and loads that before each access.
+  template <class T>
+  HEADROOM_HD T* row(T* start) const {
+    return static_cast<T*>(__builtin_assume_aligned(start, 64));
+  }
 };
 
 using Lane = Path<LaneStride, PhiloxGenerator>;
@@ -114,8 +120,7 @@ void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::u
     memory.plan[month - 1] = {market.log_supply, market.utilisation};
     for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
       memory.plan_contracted[e * scenario.months + month - 1] = first.load(layout.contract_flows, e).revenue;
-      memory.plan_cfads[e * scenario.months + month - 1] =
-          first.load(layout.window, e * 12 + (month - 1) % 12).cfads;
+      memory.plan_cfads[e * scenario.months + month - 1] = window_at(layout, e, month, 1, first).cfads;
     }
   }
 }

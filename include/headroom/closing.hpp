@@ -28,12 +28,10 @@ HEADROOM_HD EntityState open_entity(const Scenario& s, std::int32_t entity) {
   const Entity& e = s.entity[entity];
   EntityState state{};
   state.cash = e.cash;
-  state.restricted = e.restricted_cash;
   state.reserve = e.reserve;
   state.receivables = e.receivables;
   state.payables_opex = e.payables_opex;
   state.payables_capex = e.payables_capex;
-  state.opening_ppe = e.opening_ppe;
   state.ppe = e.opening_ppe;
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     if (s.site[i].entity == entity) state.ppe += s.site[i].capex_paid;
@@ -44,7 +42,7 @@ HEADROOM_HD EntityState open_entity(const Scenario& s, std::int32_t entity) {
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
     if (s.tranche[d].entity == entity) state.debt += s.tranche[d].balance;
   }
-  state.equity = state.cash + state.restricted + state.reserve + state.receivables + state.ppe +
+  state.equity = state.cash + e.restricted_cash + state.reserve + state.receivables + state.ppe +
                  e.other_net_assets - state.debt - state.deferred - state.payables_opex - state.payables_capex;
   state.tax_losses = e.tax_losses;
   state.shares = e.shares_million;
@@ -92,236 +90,304 @@ HEADROOM_HD std::int32_t out_of_range(Money amount) {
   return above | select(amount > -(1 << 30), 0, std::int32_t{kOutOfRange});
 }
 
-// What of an entity's closing is the same on every path.
-struct ClosingTerms {
-  Entity entity;
-  std::int32_t index, month;
-  EquityInflow inflow;
-  std::int32_t slot, slot_3;  // of the window rows: this month's, and the one that leaves three months
-  Money opening_ppe_left;     // it runs off straight-line
-  Real lock_up_base;  // what CFADS must reach where no debt is served; out of reach downwards without a lock-up
-  Mask sells_equity;
-  std::int32_t guaranteed;  // 1: by the parent, this month
-};
-HEADROOM_HD ClosingTerms closing_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
-  const Entity& e = s.entity[entity];
-  return {.entity = e,
-          .index = entity,
-          .month = month,
-          .inflow = equity_inflow(s, entity, month),
-          .slot = (month - 1) % 12,
-          .slot_3 = (month + 8) % 12,
-          .opening_ppe_left = money(static_cast<Real>(e.opening_ppe) *
-                                    max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F)),
-          .lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
-          .sells_equity = Mask(s.on(kEquity)),
-          .guaranteed = guarantees(e, month) ? 1 : 0};
+// Windows are differences of sums since before the horizon, of which the last thirteen month ends are kept.
+// They are taken modulo 2^32: a sum may leave 32 bits where no window does.
+constexpr std::int32_t kWindowRows = 13;
+HEADROOM_HD std::int32_t window_row(std::int32_t entity, std::int32_t month) {
+  return entity * kWindowRows + (month + kWindowRows) % kWindowRows;  // month >= -12
 }
-
-// Moves the windows of an entity or of the group on by a month; leaves the new sum of three.
 template <class P>
-HEADROOM_HD WindowRow move_windows(const StateLayout& l, const ClosingTerms& x, std::int32_t entity,
-                                   const WindowRow& row, const P& p) {
-  const std::int32_t slot = entity * 12 + x.slot;
-  const WindowRow last_12 = subtract(add(p.load(l.window_sums, entity * 2 + 1), row), p.load(l.window, slot));
-  const WindowRow last_3 =
-      subtract(add(p.load(l.window_sums, entity * 2), row), p.load(l.window, entity * 12 + x.slot_3));
-  p.store(l.window, row, slot);
-  p.store(l.window_sums, last_3, entity * 2);
-  p.store(l.window_sums, last_12, entity * 2 + 1);
-  return last_3;
+HEADROOM_HD WindowRow window_at(const StateLayout& l, std::int32_t entity, std::int32_t month,
+                                std::int32_t months, const P& p) {
+  return subtract(p.load(l.window, window_row(entity, month)),
+                  p.load(l.window, window_row(entity, month - months)));
+}
+template <class P>
+HEADROOM_HD void add_to_window(const StateLayout& l, std::int32_t entity, std::int32_t month,
+                               std::int32_t after, const WindowRow& row, const P& p) {
+  p.store(l.window, add(p.load(l.window, window_row(entity, after)), row), window_row(entity, month));
 }
 
-// The month end of one entity. Role: what it is to the group.
+// Debt to the annualised EBITDA of the last quarter.
+HEADROOM_HD Real leverage_of(Real debt, const WindowRow& quarter) {
+  return ratio(debt, 4.0F * static_cast<Real>(quarter.ebitda), kRatioCap);
+}
+
+// What an entity is to the group.
 enum class Role : std::int32_t { alone, borrower, parent };
+
+// The parts of a closing follow each other; what one hands to the next is in EntityMonth, what entities sum to
+// in GroupMonth, and everything else is in the flows and the balance sheet. `alone` finds no sums and leaves
+// its own.
 template <Role role, class P>
-HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, const ClosingTerms& x, const P& p) {
-  constexpr bool borrower = role == Role::borrower;
-  const Entity& e = x.entity;
-  const std::int32_t entity = x.index;
-  const MarketState m = p.load(l.market);
+HEADROOM_HD GroupMonth sums_so_far(const StateLayout& l, const P& p) {
+  if constexpr (role == Role::alone) return GroupMonth{};
+  return p.load(l.group_month);
+}
+template <class P>
+HEADROOM_HD void add_violations(const StateLayout& l, std::int32_t violations, const P& p) {
+  PathTotals totals = p.load(l.totals);
+  totals.violations |= violations;
+  store<&PathTotals::violations>(p, l.totals, totals);
+}
+
+// What of an entity's books is the same on every path.
+struct BookTerms {
+  EquityInflow inflow;
+  Money run_off, opening_ppe;  // depreciation of what stood at the start, and what is left of it; straight-line
+};
+HEADROOM_HD Money opening_ppe_left(const Entity& e, std::int32_t month) {
+  return money(static_cast<Real>(e.opening_ppe) *
+               max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F));
+}
+HEADROOM_HD BookTerms book_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
+  const Entity& e = s.entity[entity];
+  const Money left = opening_ppe_left(e, month),
+              before = month == 1 ? e.opening_ppe : opening_ppe_left(e, month - 1);
+  return {equity_inflow(s, entity, month), before - left, left};
+}
+
+// Income, and what it moves on the balance sheet: all but cash and how it is balanced.
+template <Role role, class P>
+HEADROOM_HD void book_income(const StateLayout& l, const Entity& e, const BookTerms& x, std::int32_t entity,
+                             std::int32_t month, const P& p) {
   const EntityState opening = p.load(l.entity, entity);
-  const EntityControl control = p.load(l.entity_control, entity);
   const SiteFlows site = p.load(l.site_flows, entity);
   const ContractFlows contract = p.load(l.contract_flows, entity);
-  PoolFlows pool = p.load(l.pool_flows, entity);
   const DebtFlows debt = p.load(l.debt_flows, entity);
-  // Zero where there is no group; a borrower adds to it, the parent takes it.
-  GroupMonth group{};
-  Others others{0, 0, control.fee_due};
-  if constexpr (role != Role::alone) group = p.load(l.group_month);
-  if constexpr (role == Role::parent) {
-    others.revenue = p.load(l.observed, kRevenue).value;
-    others.pre_tax = group.pre_tax;
-  }
-
-  const Money run_off = opening.opening_ppe - x.opening_ppe_left;
+  GroupMonth group = sums_so_far<role>(l, p);
+  const Others others{group.revenue, group.net_income, p.load(l.entity_control, entity).fee_due};
   const Income income =
-      close_income<!borrower>(e, opening, run_off, site, contract, pool, debt, m.short_rate, others);
+      close_income<role != Role::borrower>(e, opening, x.run_off, site, contract, p.load(l.pool_flows, entity),
+                                           debt, p.load(l.market).short_rate, others);
 
   EntityState state = opening;
   state.receivables += income.receivables_change;
   state.payables_opex += income.payables_opex_change;
   state.payables_capex += income.payables_capex_change;
-  state.opening_ppe = x.opening_ppe_left;
-  state.ppe += site.capex - site.depreciation - site.write_off - run_off;
+  state.ppe += site.capex - site.depreciation - site.write_off - x.run_off;
   state.deferred += contract.prepaid - contract.credited - contract.refunded - contract.forfeited;
   state.debt += debt.drawn - debt.amortisation - debt.lease_principal - debt.maturities - debt.converted;
-  state.tax_losses = income.losses;
   state.equity += income.net_income + e.stock_compensation_month + x.inflow.amount + debt.converted;
-  state.shares += x.inflow.shares_million + debt.new_shares;
+  store<&EntityState::receivables, &EntityState::payables_opex, &EntityState::payables_capex, &EntityState::ppe,
+        &EntityState::deferred, &EntityState::debt, &EntityState::equity>(p, l.entity, state, entity);
+  if constexpr (role != Role::borrower) {
+    state.tax_losses = income.losses;
+    state.shares += x.inflow.shares_million + debt.new_shares;
+    store<&EntityState::tax_losses, &EntityState::shares>(p, l.entity, state, entity);
+  }
 
-  // Windows come before the cash is used: the lock-up looks at them.
   const Money principal = debt.amortisation + debt.lease_principal;
   const WindowRow row{income.ebitda, debt.interest + debt.fees + others.fees_due, principal, income.cfads,
                       contract.revenue};
-  const WindowRow last_3 = move_windows(l, x, entity, row, p);
+  add_to_window(l, entity, month, month - 1, row, p);
 
-  const Money fcf = income.cfo - income.capex_cash;
-  Money cash = opening.cash + fcf + debt.drawn - principal - debt.maturities + x.inflow.amount;
+  // Cash is reconciled the other way round, from net income to the balance sheet's movements.
+  const Money indirect = income.net_income + e.stock_compensation_month + site.depreciation + site.write_off +
+                         x.run_off - (state.receivables - opening.receivables) +
+                         (state.payables_opex - opening.payables_opex) + (state.deferred - opening.deferred);
+  const Money uses = site.capex - (state.payables_capex - opening.payables_capex);
+  EntityMonth to_balance;
+  to_balance.cash = opening.cash + (income.cfo - income.capex_cash) + debt.drawn - principal - debt.maturities +
+                    x.inflow.amount;
+  to_balance.unfinanced = max(income.capex_cash - debt.drawn, 0);
+  to_balance.debt_service = row.interest + principal;
+  to_balance.reconciled = opening.cash + opening.reserve - opening.debt - opening.gap + indirect +
+                          debt.converted + x.inflow.amount - uses;
+  p.store(l.entity_month, to_balance);
+  add_violations(l,
+                 select(state.deferred != contract.unearned, std::int32_t{kDeferredIdentity}, 0) |
+                     select(state.ppe != site.net_ppe + x.opening_ppe, std::int32_t{kPpeIdentity}, 0),
+                 p);
+
+  group.revenue += income.revenue, group.ebitda += income.ebitda, group.cash_interest += income.interest;
+  group.cfo += income.cfo, group.capex += income.capex_cash, group.net_income += income.net_income;
+  group.interest += row.interest, group.principal += principal, group.cfads += income.cfads;
+  group.contracted += contract.revenue, group.forfeited += contract.forfeited, group.deferred += state.deferred;
+  store<&GroupMonth::revenue, &GroupMonth::ebitda, &GroupMonth::cash_interest, &GroupMonth::cfo,
+        &GroupMonth::capex, &GroupMonth::net_income, &GroupMonth::interest, &GroupMonth::principal,
+        &GroupMonth::cfads, &GroupMonth::contracted, &GroupMonth::forfeited, &GroupMonth::deferred>(
+      p, l.group_month, group);
+  if constexpr (role != Role::borrower) {
+    group.tax = income.tax;
+    store<&GroupMonth::tax>(p, l.group_month, group);
+  }
+}
+
+// What of an entity's cash is the same on every path.
+struct CashTerms {
+  Real lock_up_base;  // what CFADS must reach where no debt is served; out of reach downwards without a lock-up
+  Mask sells_equity;
+  std::int32_t guaranteed;  // 1: by the parent, this month
+};
+HEADROOM_HD CashTerms cash_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
+  const Entity& e = s.entity[entity];
+  return {.lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
+          .sells_equity = Mask(s.on(kEquity)),
+          .guaranteed = guarantees(e, month) ? 1 : 0};
+}
+
+// Cash is balanced: what is lacking is raised, what is in excess is used. `revolver`: its tranche; the last
+// slot is always empty.
+template <Role role, class P>
+HEADROOM_HD void balance_cash(const StateLayout& l, const Entity& e, const CashTerms& x, std::int32_t entity,
+                              std::int32_t month, std::int32_t revolver, Real ledger_usd, const P& p) {
+  constexpr bool borrower = role == Role::borrower;
+  const EntityControl control = p.load(l.entity_control, entity);
+  const EntityMonth from_books = p.load(l.entity_month);
+  const DebtFlows debt = p.load(l.debt_flows, entity);
+  const WindowRow last_3 = window_at(l, entity, month, 3, p);
+  GroupMonth group = sums_so_far<role>(l, p);
+  const Money upstream_before = group.upstream;
+  Money cash = from_books.cash;
   if constexpr (role == Role::parent) cash += group.upstream;
   Closing c{};
-  c.state = state;
-  const std::int32_t revolver = e.revolver >= 0 ? e.revolver : s.tranche.size;  // the last slot is always empty
+  c.state = p.load(l.entity, entity);
+  std::int32_t draws_stopped = 0;
   if constexpr (borrower) {
-    c.from_parent = contribution(e, cash, max(income.capex_cash - debt.drawn, 0));
+    c.from_parent = contribution(e, cash, from_books.unfinanced);
     cash += c.from_parent;
   } else {
     c.revolver = p.load(l.tranche, revolver);
-    const std::int32_t draws_stopped = p.load(l.tranche_control, revolver).draws_stopped;
-    cash = raise_cash(e, c, cash, m, x.sells_equity, draws_stopped, s.ledger_usd);
-    p.store(l.tranche, c.revolver, revolver);
+    draws_stopped = p.load(l.tranche_control, revolver).draws_stopped;
+    cash = raise_cash(e, c, cash, p.load(l.market), x.sells_equity, draws_stopped, ledger_usd);
+    store<&TrancheState::balance, &TrancheState::undrawn>(p, l.tranche, c.revolver, revolver);
   }
   cash = settle_lack(c, cash, x.guaranteed);
-  const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
-  // Above the lock-up; whole units, so where nothing is served the factor is 0 and otherwise 1.
-  const Real above = static_cast<Real>(last_3.cfads) - fma(e.lock_up_dscr, to_serve, x.lock_up_base);
-  const bool open = above * min(to_serve, 1.0F) >= 0.0F;
-  const std::int32_t locked = control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1);
-  const std::int32_t distributes = borrower ? 1 - locked : 0;
+  std::int32_t distributes = 0;
+  if constexpr (borrower) {
+    const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
+    // Above the lock-up; whole units, so where nothing is served the factor is 0 and otherwise 1.
+    const Real above = static_cast<Real>(last_3.cfads) - fma(e.lock_up_dscr, to_serve, x.lock_up_base);
+    const bool open = above * min(to_serve, 1.0F) >= 0.0F;
+    distributes = 1 - (control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1));
+  }
   const std::int32_t sweeps_all = control.sweep_all | select(debt.called > 0, 1, 0);
-  cash = use_excess(e, c, cash, row.interest + principal, debt.sweepable, sweeps_all, distributes);
-  c.state.cash = cash;
-  state = c.state;
+  c.state.cash = use_excess(e, c, cash, from_books.debt_service, debt.sweepable, sweeps_all, distributes);
   p.store(l.sweep, Sweep{c.swept}, entity);
+
+  EntityState& state = c.state;
   const Money upstream = c.to_parent - c.from_parent;
+  Money from_others = -upstream;
   if constexpr (borrower) {
     state.equity -= upstream;
     state.paid_in += c.from_parent;
     state.distributed += c.to_parent;
     state.liquidity = state.cash;
-    const std::int32_t now = select(c.shortfall > 0, x.month, kNever);
-    state.default_month = min(state.default_month, now);
+    group.upstream += upstream;
+    store<&EntityState::paid_in, &EntityState::distributed>(p, l.entity, state, entity);
+    store<&GroupMonth::upstream>(p, l.group_month, group);
   } else {
-    if constexpr (role == Role::parent) state.equity += group.upstream;
-    const std::int32_t draws_stopped = p.load(l.tranche_control, revolver).draws_stopped;
+    from_others = upstream_before;
+    state.equity += upstream_before;
     state.liquidity = state.cash + select(draws_stopped != 0, 0, c.revolver.undrawn);
-    state.default_month = min(state.default_month, select(c.shortfall > 0, x.month, kNever));
+    store<&EntityState::shares, &EntityState::issued_in_quarter>(p, l.entity, state, entity);
   }
+  state.default_month = min(state.default_month, select(c.shortfall > 0, month, kNever));
+  store<&EntityState::cash, &EntityState::reserve, &EntityState::debt, &EntityState::gap, &EntityState::equity,
+        &EntityState::liquidity, &EntityState::default_month>(p, l.entity, state, entity);
+  const Money balanced = state.cash + state.reserve - state.debt - state.gap - c.issued - from_others;
+  add_violations(
+      l,
+      select(balanced != from_books.reconciled, std::int32_t{kCashIdentity}, 0) |
+          select(state.debt != debt.balance + c.revolver_net - c.swept, std::int32_t{kDebtIdentity}, 0),
+      p);
+}
 
-  // Identities. Cash is reconciled the other way round, from net income to the balance sheet's movements.
-  const Money indirect = income.net_income + e.stock_compensation_month + site.depreciation + site.write_off +
-                         run_off - (state.receivables - opening.receivables) +
-                         (state.payables_opex - opening.payables_opex) + (state.deferred - opening.deferred);
-  const Money sources = indirect + (state.debt - opening.debt) + debt.converted + x.inflow.amount + c.issued +
-                        (state.gap - opening.gap) + (borrower ? -upstream : group.upstream);
-  const Money uses = site.capex - (state.payables_capex - opening.payables_capex);
-  const Money held = state.cash - opening.cash + state.reserve - opening.reserve;
+// The closed entity's position; its part of the group's. `all_debt`: what its lenders hold as collateral.
+template <Role role, class P>
+HEADROOM_HD void report_position(const StateLayout& l, const Entity& e, std::int32_t entity, std::int32_t month,
+                                 std::int32_t all_debt, const P& p) {
+  EntityState state = p.load(l.entity, entity);
+  const Money backlog = p.load(l.contract_flows, entity).backlog;
+  const Money collateral = p.load(l.tranche_month, all_debt).collateral;
+  p.store(l.position, Position{state.debt, state.cash, state.liquidity, backlog, collateral}, entity);
   const Money assets =
-      state.cash + state.restricted + state.reserve + state.receivables + state.ppe + e.other_net_assets;
+      state.cash + e.restricted_cash + state.reserve + state.receivables + state.ppe + e.other_net_assets;
   const Money liabilities =
       state.debt + state.deferred + state.payables_opex + state.payables_capex + state.gap;
-  group.violations |=
-      select(held != sources - uses, std::int32_t{kCashIdentity}, 0) |
-      select(state.debt != debt.balance + c.revolver_net - c.swept, std::int32_t{kDebtIdentity}, 0) |
-      select(state.deferred != contract.unearned, std::int32_t{kDeferredIdentity}, 0) |
-      select(state.ppe != site.net_ppe + state.opening_ppe, std::int32_t{kPpeIdentity}, 0) |
-      select(assets != liabilities + state.equity, std::int32_t{kBalanceIdentity}, 0) | out_of_range(assets) |
-      out_of_range(liabilities) | out_of_range(state.equity) | out_of_range(state.ppe) |
-      out_of_range(contract.backlog);
-
-  const Money collateral = p.load(l.tranche_month, s.tranche.size + entity).collateral;
-  p.store(l.position, Position{state.debt, state.cash, state.liquidity, contract.backlog, collateral}, entity);
-
-  // To the group.
-  group.gap += state.gap;
-  pool.online += group.online;
-  pool.sold += group.sold;
-  pool.price_weight += group.price_weight;
-  pool.start_price_weight += group.start_price_weight;
-  const WindowRow all_rows =
-      add(row, {group.ebitda, group.interest, group.principal, group.cfads, group.contracted});
-  const Position all{group.debt + state.debt, group.cash + state.cash, state.liquidity,
-                     group.backlog + contract.backlog, group.collateral + collateral};
-  if constexpr (borrower) {
-    group.upstream += upstream;
-    group.pre_tax += income.pre_tax;
-    group.debt = all.debt, group.cash = all.cash, group.backlog = all.backlog,
-    group.collateral = all.collateral;
-    group.ebitda = all_rows.ebitda, group.interest = all_rows.interest, group.principal = all_rows.principal;
-    group.cfads = all_rows.cfads, group.contracted = all_rows.contracted;
-    group.online = pool.online, group.sold = pool.sold, group.price_weight = pool.price_weight;
-    group.start_price_weight = pool.start_price_weight;
-    p.store(l.group_month, group);
-    state.leverage = ratio(static_cast<Real>(state.debt), 4.0F * static_cast<Real>(last_3.ebitda), kRatioCap);
-    p.store(l.entity, state, entity);
+  add_violations(l,
+                 select(assets != liabilities + state.equity, std::int32_t{kBalanceIdentity}, 0) |
+                     out_of_range(assets) | out_of_range(liabilities) | out_of_range(state.equity) |
+                     out_of_range(state.ppe) | out_of_range(backlog),
+                 p);
+  if constexpr (role == Role::borrower) {
+    state.leverage = leverage_of(static_cast<Real>(state.debt), window_at(l, entity, month, 3, p));
+    store<&EntityState::leverage>(p, l.entity, state, entity);
   }
-  const auto report = [&](Measure measure, std::int32_t value) HEADROOM_LANE {
-    if constexpr (role != Role::alone) value += p.load(l.observed, measure).value;
-    p.store(l.observed, Observed{value}, measure);
-  };
-  report(kRevenue, income.revenue);
-  report(kEbitda, income.ebitda);
-  report(kCashInterest, income.interest);
-  report(kCashTax, income.tax);
-  report(kWorkingCapital, income.cfo - (income.ebitda - income.interest - income.tax));
-  report(kCfo, income.cfo);
-  report(kCapex, income.capex_cash);
-  report(kFcf, fcf);
-  report(kLeveredFcf, fcf - principal);
-  report(kNetIncome, income.net_income);
-  report(kAdjustedNetIncome, income.adjusted_net_income);
-  report(kDebt, state.debt);
-  report(kCash, state.cash);
-  report(kBacklog, contract.backlog);
-  report(kDeferredRevenue, state.deferred);
-  report(kArr, income.revenue - contract.forfeited);
-  if constexpr (!borrower) {
-    // The shares are in the whole group: what it earns, less what all of it owes.
-    WindowRow group_3 = last_3;
-    if constexpr (role == Role::parent) {
-      group_3 = move_windows(l, x, s.group(), all_rows, p);
-      p.store(l.position, all, s.group());
-    }
-    const Real annual_ebitda = 4.0F * static_cast<Real>(group_3.ebitda);
-    state.leverage = ratio(static_cast<Real>(all.debt), annual_ebitda, kRatioCap);
-    state.share_price =
-        share_price(e, static_cast<Real>(all.cash) - static_cast<Real>(all.debt) - static_cast<Real>(group.gap),
-                    state.shares, annual_ebitda, m.tightness, s.ledger_usd);
-    p.store(l.entity, state, entity);
+  GroupMonth group = sums_so_far<role>(l, p);
+  const PoolFlows pool = p.load(l.pool_flows, entity);
+  group.debt += state.debt, group.cash += state.cash, group.gap += state.gap;
+  group.backlog += backlog, group.collateral += collateral;
+  group.online += pool.online, group.sold += pool.sold;
+  group.price_weight += pool.price_weight, group.start_price_weight += pool.start_price_weight;
+  store<&GroupMonth::debt, &GroupMonth::cash, &GroupMonth::gap, &GroupMonth::backlog, &GroupMonth::collateral,
+        &GroupMonth::online, &GroupMonth::sold, &GroupMonth::price_weight, &GroupMonth::start_price_weight>(
+      p, l.group_month, group);
+}
 
-    const Real market = m.tightness + m.cycle + m.short_rate + m.spread_multiplier + m.power_multiplier +
-                        m.churn_multiplier + m.utilisation;
-    const bool finite = market - market == 0.0F;
-    PathTotals totals = p.load(l.totals);
-    totals.violations |= group.violations | select(!finite, std::int32_t{kNotFinite}, 0);
-    totals.peak_gap = max(totals.peak_gap, state.gap);
-    const Real first_price = p.load(l.gpu, 0).price;
-    const Real price = select(pool.online > 0.0F, pool.price_weight / max(pool.online, 1e-6F), first_price);
-    totals.price +=
-        select(pool.start_price_weight > 0.0F, pool.price_weight / max(pool.start_price_weight, 1e-6F), 1.0F);
-    p.store(l.totals, totals);
-
-    const auto put = [&](Measure measure, std::int32_t value)
-                         HEADROOM_LANE { p.store(l.observed, Observed{value}, measure); };
-    const Money month_revenue = p.load(l.observed, kArr).value;
-    put(kArr, 12 * max(min(month_revenue, kFixedMax / 12), -kFixedMax / 12));
-    put(kLiquidity, state.liquidity);
-    put(kUtilisation, fixed(select(pool.online > 0.0F, pool.sold / max(pool.online, 1e-6F), 0.0F)));
-    put(kTightness, fixed(m.tightness));
-    put(kMarketPrice, fixed(price));
-    put(kShortRate, fixed(m.short_rate));
+// The parent's shares are in the whole group: what it earns, less what all of it owes.
+template <Role role, class P>
+HEADROOM_HD void value_shares(const StateLayout& l, const Entity& e, std::int32_t parent, std::int32_t whole,
+                              std::int32_t month, Real ledger_usd, const P& p) {
+  const GroupMonth group = p.load(l.group_month);
+  EntityState state = p.load(l.entity, parent);
+  if constexpr (role == Role::parent) {
+    add_to_window(l, whole, month, month - 1,
+                  {group.ebitda, group.interest, group.principal, group.cfads, group.contracted}, p);
+    p.store(l.position, Position{group.debt, group.cash, state.liquidity, group.backlog, group.collateral},
+            whole);
   }
+  const WindowRow quarter = window_at(l, whole, month, 3, p);
+  const Real debt = static_cast<Real>(group.debt);
+  state.leverage = leverage_of(debt, quarter);
+  state.share_price =
+      share_price(e, static_cast<Real>(group.cash) - debt - static_cast<Real>(group.gap), state.shares,
+                  4.0F * static_cast<Real>(quarter.ebitda), p.load(l.market).tightness, ledger_usd);
+  store<&EntityState::leverage, &EntityState::share_price>(p, l.entity, state, parent);
+}
+
+// The month of the whole company. `stock_compensation`: of all entities.
+template <class P>
+HEADROOM_HD void report_month(const StateLayout& l, std::int32_t parent, Money stock_compensation, const P& p) {
+  const MarketState m = p.load(l.market);
+  const GroupMonth group = p.load(l.group_month);
+  const auto put = [&](Measure measure, std::int32_t value)
+                       HEADROOM_LANE { p.store(l.observed, Observed{value}, measure); };
+  const Money fcf = group.cfo - group.capex;
+  put(kRevenue, group.revenue);
+  put(kEbitda, group.ebitda);
+  put(kCashInterest, group.cash_interest);
+  put(kCashTax, group.tax);
+  put(kWorkingCapital, group.cfo - (group.ebitda - group.cash_interest - group.tax));
+  put(kCfo, group.cfo);
+  put(kCapex, group.capex);
+  put(kFcf, fcf);
+  put(kLeveredFcf, fcf - group.principal);
+  put(kNetIncome, group.net_income);
+  put(kAdjustedNetIncome, group.net_income + stock_compensation);
+  put(kDebt, group.debt);
+  put(kCash, group.cash);
+  put(kLiquidity, p.load(l.entity, parent).liquidity);
+  put(kArr, 12 * max(min(group.revenue - group.forfeited, kFixedMax / 12), -kFixedMax / 12));
+  put(kBacklog, group.backlog);
+  put(kDeferredRevenue, group.deferred);
+  put(kUtilisation, fixed(select(group.online > 0.0F, group.sold / max(group.online, 1e-6F), 0.0F)));
+  put(kTightness, fixed(m.tightness));
+  const Real first_price = p.load(l.gpu, 0).price;
+  put(kMarketPrice,
+      fixed(select(group.online > 0.0F, group.price_weight / max(group.online, 1e-6F), first_price)));
+  put(kShortRate, fixed(m.short_rate));
+
+  const Real market = m.tightness + m.cycle + m.short_rate + m.spread_multiplier + m.power_multiplier +
+                      m.churn_multiplier + m.utilisation;
+  const bool finite = market - market == 0.0F;
+  PathTotals totals = p.load(l.totals);
+  totals.violations |= select(!finite, std::int32_t{kNotFinite}, 0);
+  totals.peak_gap = max(totals.peak_gap, p.load(l.entity, parent).gap);
+  totals.price +=
+      select(group.start_price_weight > 0.0F, group.price_weight / max(group.start_price_weight, 1e-6F), 1.0F);
+  store<&PathTotals::violations, &PathTotals::peak_gap, &PathTotals::price>(p, l.totals, totals);
 }
 
 // Adds a month to the calendar sums and the drivers.

@@ -5,13 +5,22 @@
 
 namespace headroom {
 
+// Modulo 2^32: see window_row().
+HEADROOM_HD Money add_wrapping(Money a, Money b) {
+  return static_cast<Money>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
+}
+HEADROOM_HD Money subtract_wrapping(Money a, Money b) {
+  return static_cast<Money>(static_cast<std::uint32_t>(a) - static_cast<std::uint32_t>(b));
+}
 HEADROOM_HD WindowRow add(const WindowRow& a, const WindowRow& b) {
-  return {a.ebitda + b.ebitda, a.interest + b.interest, a.principal + b.principal, a.cfads + b.cfads,
-          a.contracted + b.contracted};
+  return {add_wrapping(a.ebitda, b.ebitda), add_wrapping(a.interest, b.interest),
+          add_wrapping(a.principal, b.principal), add_wrapping(a.cfads, b.cfads),
+          add_wrapping(a.contracted, b.contracted)};
 }
 HEADROOM_HD WindowRow subtract(const WindowRow& a, const WindowRow& b) {
-  return {a.ebitda - b.ebitda, a.interest - b.interest, a.principal - b.principal, a.cfads - b.cfads,
-          a.contracted - b.contracted};
+  return {subtract_wrapping(a.ebitda, b.ebitda), subtract_wrapping(a.interest, b.interest),
+          subtract_wrapping(a.principal, b.principal), subtract_wrapping(a.cfads, b.cfads),
+          subtract_wrapping(a.contracted, b.contracted)};
 }
 
 // What a metric is computed from.

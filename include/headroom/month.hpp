@@ -11,6 +11,7 @@
 
 #include "headroom/month/contracts.hpp"
 #include "headroom/month/covenants.hpp"
+#include "headroom/month/entities.hpp"
 #include "headroom/month/sites.hpp"
 #include "headroom/month/tranches.hpp"
 
@@ -58,8 +59,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
-    if (lanes.any([&](auto p) HEADROOM_LANE { return select(p.load(l.launch, h).month < t, 1U, 0U); }) == 0)
-      continue;
+    if (launch.planned_month + min(launch.delay.earliest_months, 0.0F) >= t) continue;  // on no path yet
     lanes.each([&](auto p) HEADROOM_LANE {
       LaunchState state = p.load(l.launch, h);
       state.progress = launch_progress(launch, state.month, t);
@@ -165,22 +165,12 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.store(l.entity, state, s.parent());
     });
   }
-  if (s.entity.size > 1) {
+  if (s.entity.size == 1) {
+    close_entity<Role::alone>(s, l, 0, month, lanes);
+  } else {
     lanes.each([&](auto p) HEADROOM_LANE { p.store(l.group_month, GroupMonth{}); });
-    for (std::int32_t m = 0; m < kMeasureCount; ++m) {
-      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.observed, Observed{0}, m); });
-    }
-  }
-  for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    const ClosingTerms closing = closing_terms(s, e, month);
-    if (s.entity.size == 1) {
-      lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::alone>(s, l, closing, p); });
-    } else if (e < s.parent()) {
-      lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::borrower>(s, l, closing, p); });
-    } else {
-      lanes.each([&](auto p) HEADROOM_LANE { close_entity<Role::parent>(s, l, closing, p); });
-    }
-    repay_from_sweep(s, l, e, month, lanes);
+    for (std::int32_t e = 0; e < s.parent(); ++e) close_entity<Role::borrower>(s, l, e, month, lanes);
+    close_entity<Role::parent>(s, l, s.parent(), month, lanes);
   }
 
   // 6. Covenants: their tests, and what breaches set off from next month on.
@@ -226,9 +216,11 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   lanes.each([&](auto p) HEADROOM_LANE { total_up(l, p); });
   const bool last = month == s.months;
   const ColumnLayout columns = column_layout(s);
-  if (row.quarter_end != 0 || last)
-    lanes.each([&](auto p) HEADROOM_LANE { keep_quarter(l, columns, row.quarter, p); });
-  if (row.year_end != 0 || last) lanes.each([&](auto p) HEADROOM_LANE { keep_year(l, columns, row.year, p); });
+  const MonthRow ends = s.month[month - 1];
+  if (ends.quarter_end != 0 || last)
+    lanes.each([&](auto p) HEADROOM_LANE { keep_quarter(l, columns, ends.quarter, p); });
+  if (ends.year_end != 0 || last)
+    lanes.each([&](auto p) HEADROOM_LANE { keep_year(l, columns, ends.year, p); });
   if (!last) return;
   const std::int32_t parent = s.entity.size - 1;
   const Real opening_shares = s.entity[parent].shares_million;

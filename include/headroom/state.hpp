@@ -181,17 +181,16 @@ struct DebtFlows {
 
 // Balance sheet and what the next month needs to know.
 struct EntityState {
-  Money cash, restricted, receivables, payables_opex, payables_capex, ppe, opening_ppe, deferred, debt, gap,
-      equity, tax_losses;
+  Money cash, receivables, payables_opex, payables_capex, ppe, deferred, debt, gap, equity, tax_losses;
   Money reserve;                       // account for debt service
   Real shares, share_price, leverage;  // million; USD; debt / EBITDA (last quarter x 4)
   Money liquidity, issued_in_quarter;
   Money paid_in, distributed;  // by and to the parent, since the start
   std::int32_t default_month;  // of a payment that nobody made good
   HEADROOM_HD constexpr void visit(auto&& f) {
-    f(cash), f(restricted), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(opening_ppe),
-        f(deferred), f(debt), f(gap), f(equity), f(tax_losses), f(reserve), f(shares), f(share_price),
-        f(leverage), f(liquidity), f(issued_in_quarter), f(paid_in), f(distributed), f(default_month);
+    f(cash), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(deferred), f(debt), f(gap),
+        f(equity), f(tax_losses), f(reserve), f(shares), f(share_price), f(leverage), f(liquidity),
+        f(issued_in_quarter), f(paid_in), f(distributed), f(default_month);
   }
 };
 
@@ -208,18 +207,26 @@ struct Position {
   HEADROOM_HD constexpr void visit(auto&& f) { f(debt), f(cash), f(liquidity), f(backlog), f(collateral); }
 };
 
-// What the borrowers' month leaves to the parent's.
+// What the parts of an entity's closing hand on.
+struct EntityMonth {
+  Money cash;          // before it is balanced
+  Money unfinanced;    // capex beyond the month's draws
+  Money debt_service;  // interest and principal
+  Money reconciled;    // cash and reserve less debt and gap, as income and balance sheet have them
+  HEADROOM_HD constexpr void visit(auto&& f) { f(cash), f(unfinanced), f(debt_service), f(reconciled); }
+};
+
+// Sums over the entities closed so far.
 struct GroupMonth {
-  Money upstream;      // distributions less what the parent paid in
-  Money pre_tax, gap;  // sums
-  Money debt, cash, backlog, collateral;
+  Money upstream;  // distributions less what the parent paid in
+  Money revenue, cash_interest, tax, cfo, capex, net_income, forfeited;
   Money ebitda, interest, principal, cfads, contracted;  // of the covenants' windows
-  Real online, sold, price_weight, start_price_weight;   // of PoolFlows
-  std::int32_t violations;
+  Money debt, cash, gap, deferred, backlog, collateral;
+  Real online, sold, price_weight, start_price_weight;  // of PoolFlows
   HEADROOM_HD constexpr void visit(auto&& f) {
-    f(upstream), f(pre_tax), f(gap), f(debt), f(cash), f(backlog), f(collateral), f(ebitda), f(interest),
-        f(principal), f(cfads), f(contracted), f(online), f(sold), f(price_weight), f(start_price_weight),
-        f(violations);
+    f(upstream), f(revenue), f(cash_interest), f(tax), f(cfo), f(capex), f(net_income), f(forfeited), f(ebitda),
+        f(interest), f(principal), f(cfads), f(contracted), f(debt), f(cash), f(gap), f(deferred), f(backlog),
+        f(collateral), f(online), f(sold), f(price_weight), f(start_price_weight);
   }
 };
 
@@ -229,7 +236,7 @@ struct Sweep {
   HEADROOM_HD constexpr void visit(auto&& f) { f(left); }
 };
 
-// What covenant windows sum, one row a month, the last twelve kept.
+// What covenant windows sum.
 struct WindowRow {
   Money ebitda, interest, principal, cfads, contracted;
   HEADROOM_HD constexpr void visit(auto&& f) { f(ebitda), f(interest), f(principal), f(cfads), f(contracted); }
@@ -333,8 +340,8 @@ struct StateLayout {
   Slot<Sweep> sweep;  // [entity]
   // By entity, and past the last consolidated where there are several: Scenario::group().
   Slot<Position> position;
-  Slot<WindowRow> window;       // [entity][12]
-  Slot<WindowRow> window_sums;  // [entity][2]: last 3 months, last 12
+  Slot<WindowRow> window;  // [entity][13]: sums since before the horizon, at the last month ends
+  Slot<EntityMonth> entity_month;
   Slot<GroupMonth> group_month;
   Slot<CovenantState> covenant;
   Slot<CovenantPayment> verdict;
@@ -380,9 +387,9 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.entity_control, s.entity.size);
   l.place(l.sweep, s.entity.size);
   l.place(l.position, s.group() + 1);
-  l.place(l.window, (s.group() + 1) * 12);
-  l.place(l.window_sums, (s.group() + 1) * 2);
-  l.place(l.group_month, s.entity.size > 1 ? 1 : 0);
+  l.place(l.window, (s.group() + 1) * 13);
+  l.place(l.entity_month, 1);
+  l.place(l.group_month, 1);
   l.place(l.covenant, s.covenant.size);
   l.place(l.verdict, 1);
   l.place(l.first_breach, 1);
@@ -391,7 +398,8 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   return l;
 }
 
-// One lane's view of its memory. Stride is a type so that a compile-time stride costs no register.
+// One lane's view of its memory. Stride is a type so that a compile-time stride costs no register; its row() is
+// the place where a row starts, with all that the backend knows of it.
 template <class Stride>
 struct LaneMemory {
   Real* real;
@@ -403,8 +411,7 @@ struct LaneMemory {
   HEADROOM_HD T load(Slot<T> slot, std::int32_t i = 0) const {
     constexpr FieldCount fields = fields_of<T>();
     T value;
-    Reader reader{real + static_cast<std::size_t>(slot.real + i * fields.real) * stride + lane,
-                  integer + static_cast<std::size_t>(slot.integer + i * fields.integer) * stride + lane,
+    Reader reader{row(real, slot.real + i * fields.real), row(integer, slot.integer + i * fields.integer),
                   stride};
     value.visit(reader);
     return value;
@@ -412,8 +419,7 @@ struct LaneMemory {
   template <class T>
   HEADROOM_HD void store(Slot<T> slot, const T& value, std::int32_t i = 0) const {
     constexpr FieldCount fields = fields_of<T>();
-    Writer writer{real + static_cast<std::size_t>(slot.real + i * fields.real) * stride + lane,
-                  integer + static_cast<std::size_t>(slot.integer + i * fields.integer) * stride + lane,
+    Writer writer{row(real, slot.real + i * fields.real), row(integer, slot.integer + i * fields.integer),
                   stride};
     T copy = value;
     copy.visit(writer);
@@ -424,14 +430,18 @@ struct LaneMemory {
     constexpr FieldCount fields = fields_of<T>();
     constexpr std::int32_t place = place_of(field);
     if constexpr (std::is_same_v<decltype(field), Real T::*>) {
-      real[static_cast<std::size_t>(slot.real + i * fields.real + place) * stride + lane] = value.*field;
+      row(real, slot.real + i * fields.real)[place * static_cast<std::size_t>(stride)] = value.*field;
     } else {
-      integer[static_cast<std::size_t>(slot.integer + i * fields.integer + place) * stride + lane] =
-          value.*field;
+      row(integer, slot.integer + i * fields.integer)[place * static_cast<std::size_t>(stride)] = value.*field;
     }
   }
 
  private:
+  // This lane's entry of a word's row.
+  template <class T>
+  HEADROOM_HD T* row(T* memory, std::int32_t word) const {
+    return stride.row(memory + static_cast<std::size_t>(word) * stride) + lane;
+  }
   struct Reader {
     const Real* real;
     const std::int32_t* integer;

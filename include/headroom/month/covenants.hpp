@@ -24,7 +24,6 @@ template <Metric metric, class Lanes>
 HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t tranche,
                           std::int32_t month, Lanes& lanes) {
   const std::int32_t parent = s.parent();
-  const std::int32_t slot = (month - 1) % 12;
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money cure = p.load(l.verdict).cure;
     const Money repaid = repays_debt(metric) ? cure : 0;
@@ -67,16 +66,14 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
   if constexpr (metric != Metric::liquidity && !repays_debt(metric)) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const WindowRow row = deemed<metric>(p.load(l.verdict).cure);
-      p.store(l.window, add(p.load(l.window, entity * 12 + slot), row), entity * 12 + slot);
-      p.store(l.window_sums, add(p.load(l.window_sums, entity * 2), row), entity * 2);
-      p.store(l.window_sums, add(p.load(l.window_sums, entity * 2 + 1), row), entity * 2 + 1);
+      add_to_window(l, entity, month, month, row, p);
     });
   }
   lanes.each([&](auto p) HEADROOM_LANE {
     const auto again = [&](std::int32_t i, std::int32_t of) HEADROOM_LANE {
       EntityState state = p.load(l.entity, i);
-      state.leverage = ratio(static_cast<Real>(p.load(l.position, of).debt),
-                             4.0F * static_cast<Real>(p.load(l.window_sums, of * 2).ebitda), kRatioCap);
+      state.leverage =
+          leverage_of(static_cast<Real>(p.load(l.position, of).debt), window_at(l, of, month, 3, p));
       p.store(l.entity, state, i);
     };
     again(entity, entity);
@@ -90,10 +87,10 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
                                Real threshold, Lanes& lanes) {
   const Covenant covenant = s.covenant[v];
   const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.group();
-  const std::int32_t long_window = covenant.window == Window::trailing_12 ? 1 : 0;
+  const std::int32_t window = covenant.window == Window::trailing_12 ? 12 : 3;
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
   const Real planned = metric == Metric::contract_realization && s.has_plan != 0
-                           ? plan_contracted(s, entity, month, long_window != 0 ? 12 : 3)
+                           ? plan_contracted(s, entity, month, window)
                            : 0.0F;
   const Mask all_debt(covenant.tranche < 0);
   const Mask own_plan(s.has_plan == 0);  // the plan realizes itself
@@ -102,8 +99,8 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   const auto inputs = [&](auto p) HEADROOM_LANE {
     const Position position = p.load(l.position, entity);
     MetricInputs x;
-    x.window = p.load(l.window_sums, entity * 2 + long_window);
-    x.to_annual = long_window != 0 ? 1.0F : 4.0F;
+    x.window = window_at(l, entity, month, window, p);
+    x.to_annual = window == 12 ? 1.0F : 4.0F;
     x.debt = static_cast<Real>(position.debt);
     x.cash = static_cast<Real>(position.cash);
     x.liquidity = static_cast<Real>(position.liquidity);

@@ -27,29 +27,87 @@ HEADROOM_HD WindowRow history_row(const HistoryMonth& h) {
   return {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
 }
 
-// The group's windows at the start: the sum of all entities'.
+// The windows of an entity at the start, or of the group: the sum of `entities` from `first` on.
 template <class Lanes>
-HEADROOM_HD void open_group_windows(const Scenario& s, const StateLayout& l, Lanes& lanes) {
-  WindowRow last_3{}, last_12{};
-  for (std::int32_t k = 0; k < 12; ++k) {
-    WindowRow row{};
-    for (std::int32_t e = 0; e < s.entity.size; ++e) row = add(row, history_row(s.history[e * 12 + k]));
-    last_12 = add(last_12, row);
-    if (k >= 9) last_3 = add(last_3, row);
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, row, s.group() * 12 + k); });
+HEADROOM_HD void open_windows(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t first,
+                              std::int32_t entities, Lanes& lanes) {
+  WindowRow sum{};
+  for (std::int32_t month = -12; month <= 0; ++month) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, sum, window_row(entity, month)); });
+    if (month == 0) break;
+    for (std::int32_t e = first; e < first + entities; ++e) {
+      sum = add(sum, history_row(s.history[e * 12 + month + 12]));
+    }
   }
+}
+
+// A site before anything is drawn.
+template <class Lanes>
+HEADROOM_HD void open_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
+  const Site site = s.site[i];
+  const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+  const std::int32_t status = site.running != 0 || site.order_month <= 0.0F ? kOrdered : kWaiting;
+  const Real opened = site.running != 0 ? site.planned_ready_month : 0.0F;
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.window_sums, last_3, s.group() * 2);
-    p.store(l.window_sums, last_12, s.group() * 2 + 1);
+    p.store(l.site_constants, SiteConstants{opened, site.delivery_month, 1.0F, 0}, i);
+    p.store(l.site, SiteState{site.capex_paid, 0, start_price, status}, i);
+    p.store(l.site_month, SiteMonth{}, i);  // nothing on line until it opens
+  });
+}
+
+// Its stages: it is ready after the last.
+template <class Lanes>
+HEADROOM_HD void draw_stages(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
+  const Mask delivery(s.on(kDelivery));
+  for (std::int32_t k = 0; k < kStageCount; ++k) {
+    if (s.site[i].has_stage[k] == 0) continue;
+    const DelayParams delay = s.site[i].stage_delay[k];
+    const Real planned = s.site[i].stage_month[k];
+    const Mask brings_gpus(k == kGpus);
+    const auto words = lanes.draw(0, 0, delay.stream);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      SiteConstants path = p.load(l.site_constants, i);
+      const Real done = planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
+      path.ready = max(path.ready, done);
+      path.delivery = select(brings_gpus, done, path.delivery);
+      p.store(l.site_constants, path, i);
+    });
+  }
+}
+
+// Its commissioning, cost and permit.
+template <class Lanes>
+HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t i, std::int32_t late_column,
+                           Lanes& lanes) {
+  const Site site = s.site[i];
+  const Mask delivery(s.on(kDelivery)), overrun(s.on(kOverrun));
+  const DelayParams delay = site.commissioning_delay;
+  const auto commissioning = lanes.draw(0, 0, delay.stream);
+  const auto cost = lanes.draw(1, 0, site.cost_stream);
+  const auto refusal = lanes.draw(2, 0, site.cancel_stream);
+  const Real unplanned = s.on(kDelivery) ? site.unplanned_months : 0.0F;
+  const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    SiteConstants path = p.load(l.site_constants, i);
+    PathTotals totals = p.load(l.totals);
+    const Real systemic = p.load(l.constants).systemic;
+    path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
+    path.ready += unplanned;
+    path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
+    path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
+    p.store(l.site_constants, path, i);
+    const Real late = path.ready - site.planned_ready_month;
+    totals.worst_delay = max(totals.worst_delay, late);
+    store<&PathTotals::worst_delay>(p, l.totals, totals);
+    p.keep(late_column, select(path.cancelled != 0, kNever, min(fixed(late), kNever - 1)));
   });
 }
 
 template <class Lanes>
 HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   const ColumnLayout columns = column_layout(s);
-  const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), delivery(s.on(kDelivery)),
-      overrun(s.on(kOverrun)), defaults(s.on(kDefault)), options(s.on(kOptions)),
-      any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
+  const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), defaults(s.on(kDefault)),
+      options(s.on(kOptions)), any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
   const auto parameters = lanes.draw(0, 0, s.path_stream);
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.constants, start_constants(s, demand, ageing, any_systemic, parameters(p)));
@@ -69,53 +127,13 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     });
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
-    const Site site = s.site[i];
-    const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
-    const std::int32_t status = site.running != 0 || site.order_month <= 0.0F ? kOrdered : kWaiting;
-    const Real opened = site.running != 0 ? site.planned_ready_month : 0.0F;
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.site_constants, SiteConstants{opened, site.delivery_month, 1.0F, 0}, i);
-      p.store(l.site, SiteState{site.capex_paid, 0, start_price, status}, i);
-      p.store(l.site_month, SiteMonth{}, i);  // nothing on line until it opens
-    });
-    if (site.running != 0) {
+    open_site(s, l, i, lanes);
+    if (s.site[i].running == 0) {
+      draw_stages(s, l, i, lanes);
+      draw_site(s, l, i, columns.months_late(i), lanes);
+    } else {
       lanes.each([&](auto p) HEADROOM_LANE { p.keep(columns.months_late(i), 0); });
-      continue;
     }
-    for (std::int32_t k = 0; k < kStageCount; ++k) {
-      if (site.has_stage[k] == 0) continue;
-      const DelayParams delay = site.stage_delay[k];
-      const Real planned = site.stage_month[k];
-      const Mask brings_gpus(k == kGpus);
-      const auto words = lanes.draw(0, 0, delay.stream);
-      lanes.each([&](auto p) HEADROOM_LANE {
-        SiteConstants path = p.load(l.site_constants, i);
-        const Real done = planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
-        path.ready = max(path.ready, done);
-        path.delivery = select(brings_gpus, done, path.delivery);
-        p.store(l.site_constants, path, i);
-      });
-    }
-    const DelayParams delay = site.commissioning_delay;
-    const auto commissioning = lanes.draw(0, 0, delay.stream);
-    const auto cost = lanes.draw(1, 0, site.cost_stream);
-    const auto refusal = lanes.draw(2, 0, site.cancel_stream);
-    const Real unplanned = s.on(kDelivery) ? site.unplanned_months : 0.0F;
-    const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
-    lanes.each([&](auto p) HEADROOM_LANE {
-      SiteConstants path = p.load(l.site_constants, i);
-      PathTotals totals = p.load(l.totals);
-      const Real systemic = p.load(l.constants).systemic;
-      path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
-      path.ready += unplanned;
-      path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
-      path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
-      p.store(l.site_constants, path, i);
-      const Real late = path.ready - site.planned_ready_month;
-      totals.worst_delay = max(totals.worst_delay, late);
-      p.store(l.totals, totals);
-      p.keep(columns.months_late(i), select(path.cancelled != 0, kNever, min(fixed(late), kNever - 1)));
-    });
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     const Customer customer = s.customer[c];
@@ -154,21 +172,13 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   });
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
     const EntityState opening = e == s.parent() ? open_parent(s) : open_entity(s, e);
-    WindowRow last_3{}, last_12{};
-    for (std::int32_t k = 0; k < 12; ++k) {
-      const WindowRow row = history_row(s.history[e * 12 + k]);
-      last_12 = add(last_12, row);
-      if (k >= 9) last_3 = add(last_3, row);
-      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, row, e * 12 + k); });
-    }
+    open_windows(s, l, e, e, 1, lanes);
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.entity, opening, e);
       p.store(l.entity_control, EntityControl{}, e);
-      p.store(l.window_sums, last_3, e * 2);
-      p.store(l.window_sums, last_12, e * 2 + 1);
     });
   }
-  if (s.entity.size > 1) open_group_windows(s, l, lanes);
+  if (s.entity.size > 1) open_windows(s, l, s.group(), 0, s.entity.size, lanes);
   CovenantState untested{};
   untested.first_breach = untested.first_uncured = untested.accelerated = kNever;
   untested.min_headroom = kFixedMax;

@@ -141,8 +141,8 @@ class Cut:
     contract_site: np.ndarray  # [C]
     contract_gpus: np.ndarray
     contract_fee: np.ndarray  # k a month and GPU, before take-or-pay and use
-    take: np.ndarray  # of it, in full
-    use: np.ndarray  # of it, with usage
+    fixed_part: np.ndarray  # of it, in full
+    usage_part: np.ndarray  # of it, with usage
     contract_start: np.ndarray
     contract_end: np.ndarray  # NEVER until the term starts
     term: np.ndarray
@@ -382,8 +382,8 @@ def load(path: Path = HERE / "cut.toml") -> Cut:
         contract_site=sorted(site_of),
         contract_gpus=key("gpus", terms),
         contract_fee=key("price_usd_per_gpu_hour", terms) * HOURS / 1e3,
-        take=take * available,
-        use=(1 - take) * available,
+        fixed_part=take * available,
+        usage_part=(1 - take) * available,
         contract_start=[month(x["start"]) for x in terms],
         contract_end=[month(x["end"]) if "end" in x else NEVER for x in terms],
         term=[x.get("term_months", 0) for x in terms],

@@ -109,7 +109,7 @@ def make_simulate(c: model.Cut, n: int):  # noqa: ANN201
             part = jnp.clip(end - (t - 1), 0, 1)
             served = jnp.where(t > start, jnp.minimum(wanted * part, left[i]), 0.0)
             left[i] = left[i] - served
-            revenue += served * c.contract_fee[k] * (c.take[k] + c.use[k] * usage)
+            revenue += served * c.contract_fee[k] * (c.fixed_part[k] + c.usage_part[k] * usage)
             served_end = jnp.where((t >= start) & (part > 0), jnp.minimum(wanted, left_end[i]), 0.0)
             left_end[i] = left_end[i] - served_end
             ends.append(jnp.where((end == model.NEVER) & (served_end >= 0.999 * wanted), t + c.term[k], end))

@@ -31,13 +31,15 @@ def main() -> None:
         for k in range(len(z)):
             z[k] = xoroshiro128p_normal_float32(states, i)
 
-    one_path = paths.make_path(c, jit, normals, xoroshiro128p_uniform_float32, lambda n: cuda.local.array(n, numba.float32))
+    one_path = paths.make_path(c, jit, normals, xoroshiro128p_uniform_float32)
+    size = paths.scratch_size(c)
 
     @cuda.jit
     def kernel(p, states, out):  # noqa: ANN001, ANN202
         i = cuda.grid(1)
         if i < out.shape[0]:
-            one_path(p[0], states, i, out[i])
+            scratch = cuda.local.array(size, numba.float32)
+            one_path(p[0], states, i, scratch, out[i])
 
     p = cuda.to_device(paths.record(c))
     out = cuda.device_array((args.paths, int(c.year[-1]) + 1 + paths.OUT), np.float32)

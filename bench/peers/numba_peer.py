@@ -46,19 +46,16 @@ def normals(states: np.ndarray, i: int, z: np.ndarray) -> None:
             z[k + 1] = radius * math.sin(angle)
 
 
-@jit
-def floats(n: int) -> np.ndarray:
-    return np.empty(n, np.float32)
-
-
 def make_run(c: model.Cut):  # noqa: ANN201
-    one_path = paths.make_path(c, jit, normals, uniform, floats)
+    one_path = paths.make_path(c, jit, normals, uniform)
+    size = paths.scratch_size(c)
 
     @numba.njit(parallel=True, fastmath=True, error_model="numpy")
     def run(parameters, states, out):  # noqa: ANN001, ANN202
         for block in numba.prange(len(states)):
+            scratch = np.empty(size, np.float32)
             for i in range(block * BLOCK, min((block + 1) * BLOCK, len(out))):
-                one_path(parameters[0], states, block, out[i])
+                one_path(parameters[0], states, block, scratch, out[i])
 
     return run
 
@@ -67,12 +64,12 @@ def main() -> None:
     args = arguments(__doc__, threads=2)
     numba.set_num_threads(args.threads)
     c = parameters(args)
-    run, parameters = make_run(c), paths.record(c)
+    run, p = make_run(c), paths.record(c)
     out = np.empty((args.paths, int(c.year[-1]) + 1 + paths.OUT), np.float32)
 
     def once(k: int) -> dict[str, np.ndarray]:
         states = np.random.SeedSequence(args.seed + k).generate_state(2 * -(-args.paths // BLOCK), np.uint64)
-        run(parameters, states.reshape(-1, 2), out)
+        run(p, states.reshape(-1, 2), out)
         return paths.columns(out)
 
     report = Report("numba", {"numba": numba.__version__, "numpy": np.__version__}, threads=args.threads, compiles=True)

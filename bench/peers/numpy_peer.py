@@ -185,7 +185,7 @@ def simulate(c: model.Cut, n: int, rng: Any, xp: Any = np, special: Any = scipy.
             if t > c.contract_start[k]:
                 served = xp.minimum(part, left[site])
                 left[site] -= served
-                served *= c.contract_fee[k] * (c.take[k] + c.use[k] * usage) if c.use[k] else c.contract_fee[k] * c.take[k]
+                served *= c.contract_fee[k] * (c.fixed_part[k] + c.usage_part[k] * usage) if c.usage_part[k] else c.contract_fee[k] * c.fixed_part[k]
                 revenue += served
             part[part > 0] = wanted
             served_end = xp.minimum(part, left_end[site])

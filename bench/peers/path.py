@@ -35,15 +35,25 @@ def record(c: model.Cut) -> np.ndarray:
     return out
 
 
-def make_path(c: model.Cut, jit: Callable[..., Any], normals: Any, uniform: Any, floats: Callable[[int], Any]) -> Any:
-    """path(p, states, i, out): one path with the parameters p and the generator state i; fills out[years + OUT].
+def scratch_size(c: model.Cut) -> int:
+    launches, built, sites = len(c.launch_planned), len(c.gpus) - 1, len(c.gpus)
+    return len(model.FACTORS) + 4 + launches + built * 5 + 4 * built + 4 * sites + launches + len(c.contract_site) + 6
 
-    normals(states, i, z) fills z; uniform(states, i) is float32; floats(n) is a scratch array of float32.
+
+def make_path(c: model.Cut, jit: Callable[..., Any], normals: Any, uniform: Any) -> Any:
+    """path(p, states, i, scratch, out): one path of the parameters p, with the generator state i; fills out[years + OUT].
+
+    normals(states, i, z) fills z; uniform(states, i) is float32; scratch is float32, scratch_size(c) long.
     """
     months, factors = c.months, len(model.FACTORS)
     sites, built, stages, launches, contracts = len(c.gpus), len(c.gpus) - 1, 5, len(c.launch_planned), len(c.contract_site)
     gpus_stage, years, never = model.STAGES.index("gpu_delivery"), int(c.year[-1]) + 1, model.NEVER
-    normals_at_start = 4 + launches + built * stages
+    at_start = factors  # places in the scratch array
+    at_sites = at_start + 4 + launches + built * stages
+    at_month = at_sites + 4 * built
+    at_launch = at_month + 4 * sites
+    at_contracts = at_launch + launches
+    at_windows = at_contracts + contracts
     zero, one, half, twelfth = F(0), F(1), F(0.5), F(1 / 12)
     pool_fee, full_share, root_half = F(c.premium * model.HOURS / 1e3), F(0.999), F(math.sqrt(0.5))
 
@@ -81,13 +91,14 @@ def make_path(c: model.Cut, jit: Callable[..., Any], normals: Any, uniform: Any,
         return min(max(x, zero), one)
 
     @jit
-    def path(p, states, i, out):
-        z = floats(factors)
-        e = floats(normals_at_start)
-        ready, delivery, integral, delivered = floats(built), floats(built), floats(built), floats(built)
-        launch, end = floats(launches), floats(contracts)
-        online, left, left_end, price = floats(sites), floats(sites), floats(sites), floats(sites)
-        cfads, service = floats(3), floats(3)
+    def path(p, states, i, scratch, out):
+        z, e = scratch[:factors], scratch[at_start:at_sites]
+        ready, delivery = scratch[at_sites : at_sites + built], scratch[at_sites + built : at_sites + 2 * built]
+        integral, delivered = scratch[at_sites + 2 * built : at_sites + 3 * built], scratch[at_sites + 3 * built : at_month]
+        online, left = scratch[at_month : at_month + sites], scratch[at_month + sites : at_month + 2 * sites]
+        left_end, price = scratch[at_month + 2 * sites : at_month + 3 * sites], scratch[at_month + 3 * sites : at_launch]
+        launch, end = scratch[at_launch:at_contracts], scratch[at_contracts:at_windows]
+        cfads, service = scratch[at_windows : at_windows + 3], scratch[at_windows + 3 : at_windows + 6]
 
         # Drawn once.
         normals(states, i, e)
@@ -200,7 +211,7 @@ def make_path(c: model.Cut, jit: Callable[..., Any], normals: Any, uniform: Any,
                 if t > p.contract_start[k]:
                     served = min(wanted * clip01(end[k] - (t - one)), left[s])
                     left[s] -= served
-                    revenue += served * p.contract_fee[k] * (p.take[k] + p.use[k] * usage)
+                    revenue += served * p.contract_fee[k] * (p.fixed_part[k] + p.usage_part[k] * usage)
                 served_end = min(wanted, left_end[s])
                 left_end[s] -= served_end
                 if end[k] == never and served_end >= full_share * wanted:

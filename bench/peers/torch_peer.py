@@ -52,7 +52,7 @@ def make_simulate(c: model.Cut, n: int, device: torch.device):  # noqa: ANN201
     depreciation_full = column(c.depreciation)
     cumulative, shift, cycle_mean, cycle_sd = [numbers(r) for r in c.cumulative], numbers(c.shift), numbers(c.cycle_mean), numbers(c.cycle_sd)
     gpus, idle, power_fixed, power_floating = numbers(c.gpus), numbers(c.idle), numbers(c.power_fixed), numbers(c.power_floating)
-    deals = list(zip(c.contract_site.tolist(), *(numbers(x) for x in (c.contract_gpus, c.contract_start, c.contract_fee, c.take, c.use, c.term))))
+    deals = list(zip(c.contract_site.tolist(), *(numbers(x) for x in (c.contract_gpus, c.contract_start, c.contract_fee, c.fixed_part, c.usage_part, c.term))))
     never = float(model.NEVER)
 
     def month(path: State, s: State, row: State, e: torch.Tensor, u: torch.Tensor) -> State:

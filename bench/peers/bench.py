@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cut as model
@@ -28,15 +31,33 @@ def parameters(args: argparse.Namespace) -> model.Cut:
     return c.plan() if args.plan else c
 
 
-def timed(run: Callable[[int], dict[str, Any]], repeats: int) -> tuple[list[float], dict[str, Any]]:
-    """Seconds of each run, the first of which also compiles and warms up, and the columns of the last."""
-    seconds = []
+def processor_seconds() -> float:
+    """Of all threads of this process and of the workers that it has."""
+    total = time.process_time()
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # user and system
+    return total
+
+
+@dataclass
+class Timing:
+    """Seconds on the clock and of the processors, of each run; the first also compiles and warms up."""
+
+    wall: list[float]
+    processor: list[float]
+
+
+def timed(run: Callable[[int], dict[str, Any]], repeats: int) -> tuple[Timing, dict[str, Any]]:
+    """Of 1 + repeats runs; and the columns of the last."""
+    timing = Timing([], [])
     columns: dict[str, Any] = {}
     for k in range(1 + repeats):
-        start = time.perf_counter()
+        wall, processor = time.perf_counter(), processor_seconds()
         columns = run(k)
-        seconds.append(time.perf_counter() - start)
-    return seconds, columns
+        timing.wall.append(time.perf_counter() - wall)
+        timing.processor.append(processor_seconds() - processor)
+    return timing, columns
 
 
 @dataclass
@@ -47,14 +68,15 @@ class Report:
     device: str = "cpu"
     compiles: bool = False
 
-    def show(self, args: argparse.Namespace, c: model.Cut, seconds: list[float], columns: dict[str, Any]) -> None:
-        warm = statistics.median(seconds[1:])
+    def show(self, args: argparse.Namespace, c: model.Cut, timing: Timing, columns: dict[str, Any]) -> None:
+        warm = statistics.median(timing.wall[1:])
         found = {
             "peer": self.peer,
             "paths": args.paths,
             "months": c.months,
             "seconds": warm,
-            "compile_seconds": max(seconds[0] - warm, 0.0) if self.compiles else None,
+            "processor_seconds": statistics.median(timing.processor[1:]),
+            "compile_seconds": max(timing.wall[0] - warm, 0.0) if self.compiles else None,
             "repeats": args.repeats,
             "versions": self.versions,
             "threads": self.threads,

@@ -16,6 +16,7 @@ import datetime
 import json
 import math
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -56,10 +57,10 @@ def run_peer(peer: str, arguments: list[str]) -> dict[str, Any]:
 def run_ours(headroom: Path, paths: int, threads: int, seed: int) -> dict[str, Any]:
     """Seconds of simulation and analysis and of the whole process, and the results as the peers state them."""
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         output([str(headroom), "run", str(HERE / "cut.toml"), "--paths", str(paths), "--threads", str(threads),
                 "--seed", str(seed), "--out", folder])  # fmt: skip
-        process = time.perf_counter() - start
+        process, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         summary = json.loads((Path(folder) / "summary.json").read_text())
         monthly = [line.split(",") for line in (Path(folder) / "monthly.csv").read_text().splitlines()]
     run, results = summary["run"], summary["results"]
@@ -75,6 +76,7 @@ def run_ours(headroom: Path, paths: int, threads: int, seed: int) -> dict[str, A
         "seconds": run["simulation_seconds"] + run["analysis_seconds"],
         "simulation_seconds": run["simulation_seconds"],
         "process_seconds": process,
+        "processor_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "run": run,
         "violations": results["violated_identities"]["paths"],
         "results": {
@@ -169,30 +171,36 @@ def main() -> int:
     table: list[dict[str, Any]] = [
         {"name": "headroom", "version": f"{first['run']['version']} ({first['run']['commit']})", **own, "months": months,
          "simulation": median_range([x["simulation_seconds"] for x in ours], args.paths),
+         "processor": median_range([x["processor_seconds"] for x in ours], args.paths), "processor_ratio": 1.0,
          "process": median_range([x["process_seconds"] for x in ours], args.paths), "ratio": 1.0}
     ]  # fmt: skip
     for peer, runs in theirs.items():
         worst = max(scores[peer], key=lambda name: abs(scores[peer][name]))
         agrees = abs(scores[peer][worst]) < limit and plan_differences[peer] < PLAN_TOLERANCE
         each = median_range([x["seconds"] for x in runs], args.paths)
+        processor = median_range([x["processor_seconds"] for x in runs], args.paths)
         table.append(
             {"name": peer, "version": " ".join(f"{n} {v}" for n, v in runs[0]["versions"].items()), **each, "months": months,
              "device": runs[0]["device"], "threads": runs[0]["threads"], "worst": worst, "worst_z": scores[peer][worst],
              "plan_difference_musd": plan_differences[peer], "agrees": agrees,
              "compile_seconds": statistics.median(x["compile_seconds"] or 0.0 for x in runs),
-             "ratio": each["median"] / own["median"] if agrees else None}
+             "ratio": each["median"] / own["median"] if agrees else None, "processor": processor,
+             "processor_ratio": processor["median"] / table[0]["processor"]["median"] if agrees else None}
         )  # fmt: skip
 
     print(f"\nThe cut, {args.paths:,} paths of {months} months, {args.threads} threads, {args.rounds} rounds, A B A B")
-    print(f"{'':12}{'s per million paths':>20}{'min':>8}{'max':>8}{'path-months/s':>15}{'to ours':>9}{'compile, s':>12}  version, worst z")
+    print(f"{'':12}{'s per million':>14}{'min':>8}{'max':>8}{'path-months/s':>15}{'to ours':>9}{'CPU s':>8}{'to ours':>9}{'compile, s':>12}")
     for row in table:
-        ratio = f"{row['ratio']:.2f}" if row["ratio"] else "differs"
+        ratios = [f"{row[r]:.2f}" if row[r] else "differs" for r in ("ratio", "processor_ratio")]
         compile_s = f"{row['compile_seconds']:.1f}" if row.get("compile_seconds") else "-"
-        note = f", {row['worst']}: {row['worst_z']:+.2f}" if "worst" in row else ""
-        print(f"{row['name']:12}{row['median']:20.2f}{row['min']:8.2f}{row['max']:8.2f}{1e6 * months / row['median']:15,.0f}"
-              f"{ratio:>9}{compile_s:>12}  {row['version']}{note}")  # fmt: skip
-    print(f"{'':12}to ours: their time over ours, above 1 ours is faster; ours is simulation and analysis, the whole process "
-          f"{table[0]['process']['median']:.2f} s")  # fmt: skip
+        print(f"{row['name']:12}{row['median']:14.2f}{row['min']:8.2f}{row['max']:8.2f}{1e6 * months / row['median']:15,.0f}"
+              f"{ratios[0]:>9}{row['processor']['median']:8.2f}{ratios[1]:>9}{compile_s:>12}  {row['version']}")  # fmt: skip
+    print("  s per million paths on the clock, CPU s of all threads (steadier on a shared machine); to ours: theirs over ours,\n"
+          "  above 1 ours is faster. Ours is simulation and analysis, its CPU s of the whole process, which takes "
+          f"{table[0]['process']['median']:.2f} s.")  # fmt: skip
+    for row in table[1:]:
+        print(f"{row['name']:12}{'agrees' if row['agrees'] else 'DIFFERS'}: worst z {row['worst_z']:+.2f} ({row['worst']}), plan "
+              f"within {row['plan_difference_musd']:.3f} USD million")  # fmt: skip
     for peer, why in not_measured.items():
         print(f"{peer:16}not measured ({why})")
     for each in rates[:1]:

@@ -1,7 +1,4 @@
-"""The cut in CuPy: the array code of numpy_peer.py on a card, all paths of a chunk at once.
-
-CuPy draws float32 normals with Philox (XORWOW cannot give them through the Generator interface).
-"""
+"""The cut in CuPy: the array code of numpy_peer.py on a card, all paths of a chunk at once, Philox normals in float32."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ def main() -> None:
 
     device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
     report = Report("cupy", {"cupy": cupy.__version__}, threads=1, device=device, compiles=True)
-    seconds, columns = timed(run, args.repeats)
-    report.show(args, c, seconds, columns)
+    timing, columns = timed(run, args.repeats)
+    report.show(args, c, timing, columns)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,8 @@ def main() -> None:
         return paths.columns(out)
 
     report = Report("numba", {"numba": numba.__version__, "numpy": np.__version__}, threads=args.threads, compiles=True)
-    seconds, columns = timed(once, args.repeats)
-    report.show(args, c, seconds, columns)
+    timing, columns = timed(once, args.repeats)
+    report.show(args, c, timing, columns)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The cut in NumPy: one array entry a path, the months a Python loop, chunks of paths that stay in the cache.
 
-float32 throughout, SFC64 normals, temporaries reused in place; two threads share the chunks, as ufuncs and generators
-release the GIL. `simulate` takes the array module, so that cupy_peer.py runs the same code on a card.
+float32 throughout, SFC64 normals, temporaries reused in place. Two processes share the chunks: threads, though ufuncs release
+the GIL, wait for it between calls that last microseconds, and are no faster than one. `simulate` takes the array module, so
+that cupy_peer.py runs the same code on a card.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # the chunks are the parallelism
     os.environ.setdefault(variable, "1")
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,6 +90,9 @@ def simulate(c: model.Cut, n: int, rng: Any, xp: Any = np, special: Any = scipy.
     launch_ramp, ramp, built_gpus = 1 / column(c.launch_ramp), column(c.ramp[1:]), gpus[1:]
     power_fixed, power_floating = column(c.power_fixed / c.gpus), column(c.power_floating / c.gpus)
     idle = column(c.idle)
+    ageing, dated, prelaunch_from = (xp.asarray(x)[..., None] for x in (c.ageing, c.dated, c.prelaunch_from))
+    delivery_share, capex_left, running_cost = column(c.delivery_share), column(c.capex_left), column(c.running_cost)
+    depreciation_full, prelaunch = column(c.depreciation), column(c.prelaunch)
 
     for t in range(1, c.months + 1):
         row = t - 1
@@ -142,7 +148,7 @@ def simulate(c: model.Cut, n: int, rng: Any, xp: Any = np, special: Any = scipy.
         progress *= launch_ramp
         xp.clip(progress, 0, 1, out=progress)
         price = effect @ progress
-        price += column(c.ageing[row]) * xi
+        price += ageing[row] * xi
         xp.subtract(cycle, price, out=price)
         price += log_price
         xp.exp(price, out=price)
@@ -158,17 +164,17 @@ def simulate(c: model.Cut, n: int, rng: Any, xp: Any = np, special: Any = scipy.
             share = age - integral
             integral = age
             now = xp.clip((t - delivery) / ramp, 0, 1)
-            capex_share = column(c.delivery_share) * (now - delivered)
+            capex_share = delivery_share * (now - delivered)
             delivered = now
-            capex_share += column(c.dated[row])
-            capex = (column(c.capex_left) * capex_share).sum(axis=0)
+            capex_share += dated[row]
+            capex = (capex_left * capex_share).sum(axis=0)
             online[0] = online_end[0] = c.running_online[row]
             xp.multiply(built_gpus, share, out=online[1:])
             xp.multiply(built_gpus, ramping / ramp, out=online_end[1:])
-            open_cost = (column(c.running_cost) * share).sum(axis=0)
-            depreciation = (column(c.depreciation) * share).sum(axis=0)
-            before = xp.clip(xp.minimum(t, ready) - column(c.prelaunch_from[row]), 0, 1)
-            opex += (column(c.prelaunch) * before).sum(axis=0)
+            open_cost = (running_cost * share).sum(axis=0)
+            depreciation = (depreciation_full * share).sum(axis=0)
+            before = xp.clip(xp.minimum(t, ready) - prelaunch_from[row], 0, 1)
+            opex += (prelaunch * before).sum(axis=0)
         else:
             capex = full(0)
         opex += open_cost
@@ -276,21 +282,24 @@ def simulate(c: model.Cut, n: int, rng: Any, xp: Any = np, special: Any = scipy.
     }
 
 
-def run(c: model.Cut, paths: int, threads: int, seed: int) -> dict[str, np.ndarray]:
-    sizes = [min(CHUNK, paths - first) for first in range(0, paths, CHUNK)]
-    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
-    one = lambda size, own: simulate(c, size, np.random.Generator(np.random.SFC64(own)))  # noqa: E731
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(one, sizes, seeds))
-    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+def simulate_chunk(c: model.Cut, size: int, seed: np.random.SeedSequence) -> dict[str, np.ndarray]:
+    return simulate(c, size, np.random.Generator(np.random.SFC64(seed)))
 
 
 def main() -> None:
     args = arguments(__doc__, threads=2)
     c = parameters(args)
-    report = Report("numpy", {"numpy": np.__version__, "scipy": scipy.__version__}, threads=args.threads)
-    seconds, columns = timed(lambda k: run(c, args.paths, args.threads, args.seed + k), args.repeats)
-    report.show(args, c, seconds, columns)
+    sizes = [min(CHUNK, args.paths - first) for first in range(0, args.paths, CHUNK)]
+    with ProcessPoolExecutor(args.threads, multiprocessing.get_context("fork")) as pool:
+
+        def run(k: int) -> dict[str, np.ndarray]:
+            seeds = np.random.SeedSequence(args.seed + k).spawn(len(sizes))
+            parts = list(pool.map(partial(simulate_chunk, c), sizes, seeds))
+            return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+
+        report = Report("numpy", {"numpy": np.__version__, "scipy": scipy.__version__}, threads=args.threads)
+        timing, columns = timed(run, args.repeats)
+        report.show(args, c, timing, columns)
 
 
 if __name__ == "__main__":

@@ -234,8 +234,8 @@ def main() -> None:
 
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     report = Report("torch", {"torch": torch.__version__}, threads=args.threads, device=name, compiles=True)
-    seconds, columns = timed(run, args.repeats)
-    report.show(args, c, seconds, columns)
+    timing, columns = timed(run, args.repeats)
+    report.show(args, c, timing, columns)
 
 
 if __name__ == "__main__":

@@ -49,15 +49,15 @@ class Timing:
 
 
 def timed(run: Callable[[int], dict[str, Any]], repeats: int) -> tuple[Timing, dict[str, Any]]:
-    """Of 1 + repeats runs; and the columns of the last."""
+    """Of 1 + repeats runs, from parameters to cut.summary() of the columns that run(k) gives; and the last summary."""
     timing = Timing([], [])
-    columns: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for k in range(1 + repeats):
         wall, processor = time.perf_counter(), processor_seconds()
-        columns = run(k)
+        results = model.summary(run(k))
         timing.wall.append(time.perf_counter() - wall)
         timing.processor.append(processor_seconds() - processor)
-    return timing, columns
+    return timing, results
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Report:
     device: str = "cpu"
     compiles: bool = False
 
-    def show(self, args: argparse.Namespace, c: model.Cut, timing: Timing, columns: dict[str, Any]) -> None:
+    def show(self, args: argparse.Namespace, c: model.Cut, timing: Timing, results: dict[str, Any]) -> None:
         warm = statistics.median(timing.wall[1:])
         found = {
             "peer": self.peer,
@@ -81,6 +81,6 @@ class Report:
             "versions": self.versions,
             "threads": self.threads,
             "device": self.device,
-            "results": model.summary(columns),
+            "results": results,
         }
         print(json.dumps(found, indent=1))

@@ -27,8 +27,8 @@ def main() -> None:
 
     device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
     report = Report("cupy", {"cupy": cupy.__version__}, threads=1, device=device, compiles=True)
-    timing, columns = timed(run, args.repeats)
-    report.show(args, c, timing, columns)
+    timing, results = timed(run, args.repeats)
+    report.show(args, c, timing, results)
 
 
 if __name__ == "__main__":

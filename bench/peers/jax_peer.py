@@ -209,8 +209,8 @@ def main() -> None:
         return {k: np.concatenate([p[k] for p in parts], axis=-1)[..., : args.paths] for k in parts[0]}
 
     report = Report("jax", {"jax": jax.__version__}, threads=args.threads, device=device.device_kind, compiles=True)
-    timing, columns = timed(run, args.repeats)
-    report.show(args, c, timing, columns)
+    timing, results = timed(run, args.repeats)
+    report.show(args, c, timing, results)
 
 
 if __name__ == "__main__":

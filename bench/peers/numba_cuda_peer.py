@@ -51,8 +51,8 @@ def main() -> None:
 
     device = "cudasim" if simulated else cuda.get_current_device().name.decode()
     report = Report("numba-cuda", {"numba": numba.__version__}, threads=1, device=device, compiles=True)
-    timing, columns = timed(run, args.repeats)
-    report.show(args, c, timing, columns)
+    timing, results = timed(run, args.repeats)
+    report.show(args, c, timing, results)
 
 
 if __name__ == "__main__":

@@ -298,8 +298,8 @@ def main() -> None:
             return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
         report = Report("numpy", {"numpy": np.__version__, "scipy": scipy.__version__}, threads=args.threads)
-        timing, columns = timed(run, args.repeats)
-        report.show(args, c, timing, columns)
+        timing, results = timed(run, args.repeats)
+        report.show(args, c, timing, results)
 
 
 if __name__ == "__main__":

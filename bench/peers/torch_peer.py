@@ -234,8 +234,8 @@ def main() -> None:
 
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     report = Report("torch", {"torch": torch.__version__}, threads=args.threads, device=name, compiles=True)
-    timing, columns = timed(run, args.repeats)
-    report.show(args, c, timing, columns)
+    timing, results = timed(run, args.repeats)
+    report.show(args, c, timing, results)
 
 
 if __name__ == "__main__":

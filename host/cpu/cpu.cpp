@@ -17,6 +17,8 @@
 
 namespace headroom {
 
+extern const std::uint32_t kZeroFromElsewhere = 0;
+
 namespace {
 
 struct Isa {

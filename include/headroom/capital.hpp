@@ -38,13 +38,16 @@ HEADROOM_HD Real coupon_of(const CouponTerms& x, const TrancheState& state, Real
 }
 HEADROOM_HD Money interest_of(Real balance, Real coupon) { return money(balance * coupon * (1.0F / 12.0F)); }
 
-// Fee on the undrawn and coupon on the opening balance. Draws fall on the month end, so the interest of a month
-// is known without a circle, but where the draws themselves pay interest: draw_with_interest().
+// Coupon on the opening balance, fee on the undrawn. Draws fall on the month end, so the interest of a month is
+// known without a circle, but where the draws themselves pay interest: draw_with_interest().
 HEADROOM_HD DebtFlows pay_interest(const CouponTerms& x, const TrancheState& state, Real margin,
-                                   DebtFlows flows, const MarketState& m, Real commitment_fee) {
+                                   DebtFlows flows, const MarketState& m) {
   flows.interest += interest_of(static_cast<Real>(state.balance), coupon_of(x, state, margin, m));
-  flows.fees += money(static_cast<Real>(state.undrawn) * commitment_fee * (1.0F / 12.0F));
   flows.balance += state.balance;
+  return flows;
+}
+HEADROOM_HD DebtFlows pay_commitment_fee(Real fee, const TrancheState& state, DebtFlows flows) {
+  flows.fees += money(static_cast<Real>(state.undrawn) * fee * (1.0F / 12.0F));
   return flows;
 }
 

@@ -277,7 +277,7 @@ HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const
 
 // Remaining contracted fees at contract prices.
 HEADROOM_HD Money contract_backlog(const Contract& c, const ContractState& state, Real t, Real ledger_usd) {
-  const Real to_end = max(state.end - t, 0.0F);
+  const Real to_end = max(state.end - t, bound(0.0F));
   const Real in_force = select(state.status == kInForce, to_end, 0.0F);
   const Real months = select(state.status == kPending, min(c.term_months, to_end), in_force);
   return money(ledger_fee(c.gpus, state.price, ledger_usd) * months);

@@ -28,7 +28,7 @@ HEADROOM_HD Real cost_multiplier(const Site& site, Mask on, Real systemic, const
 
 // Integral up to x of the share on line, which rises from 0 at `ready` to 1 over `ramp`; months.
 HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp, Real per_ramp) {
-  const Real age = max(x - ready, 0.0F);
+  const Real age = max(x - ready, bound(0.0F));
   const Real ramping = min(age, ramp);
   return fma(0.5F * per_ramp * ramping, ramping, age - ramping);
 }
@@ -115,8 +115,8 @@ HEADROOM_HD SiteStep pay_site(const Site& site, const SiteConstants& path, SiteS
   const Real share_at_start =
       terms.dated_share_at_start + delivered_share(site, path.delivery, 0.0F, terms.per_ramp);
   const Real share_now = terms.dated_share + delivered_share(site, path.delivery, t, terms.per_ramp);
-  const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, 1e-6F);
-  const Real due = fma(max(total - paid, 0.0F), clamp(progress, 0.0F, 1.0F), paid);
+  const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, bound(1e-6F));
+  const Real due = fma(max(total - paid, bound(0.0F)), clamp(progress, 0.0F, 1.0F), paid);
   const Money if_refused = select(state.status == kCancelled, money(site.sunk_share * total), state.capex);
   const Money target = select(state.status == kOrdered, money(due), if_refused);
   step.flows.capex = target - state.capex;

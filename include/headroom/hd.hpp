@@ -39,13 +39,22 @@ HEADROOM_HD constexpr T select(bool condition, T if_true, T if_false) {
 
 HEADROOM_HD constexpr Real min(Real a, Real b) { return a < b ? a : b; }
 HEADROOM_HD constexpr Real max(Real a, Real b) { return a > b ? a : b; }
-HEADROOM_HD constexpr Real clamp(Real x, Real lo, Real hi) { return min(max(x, lo), hi); }
 HEADROOM_HD constexpr std::int32_t min(std::int32_t a, std::int32_t b) { return a < b ? a : b; }
 HEADROOM_HD constexpr std::int32_t max(std::int32_t a, std::int32_t b) { return a > b ? a : b; }
 
 // The 32 bits of a float and back.
 HEADROOM_HD constexpr std::uint32_t to_bits(Real x) { return __builtin_bit_cast(std::uint32_t, x); }
 HEADROOM_HD constexpr Real from_bits(std::uint32_t bits) { return __builtin_bit_cast(Real, bits); }
+
+// A bound for min(), max() and clamp() that g++ takes for a variable: it makes such a choice the one instruction that
+// it is only between variables, and compares and blends where one side is a constant.
+#if defined(__CUDACC__)
+HEADROOM_HD constexpr Real bound(Real x) { return x; }
+#else
+extern const std::uint32_t kZeroFromElsewhere;  // in host/cpu/cpu.cpp, so that no lane loop knows it
+HEADROOM_HD Real bound(Real x) { return from_bits(to_bits(x) ^ kZeroFromElsewhere); }
+#endif
+HEADROOM_HD Real clamp(Real x, Real lo, Real hi) { return min(max(x, bound(lo)), bound(hi)); }
 
 // A condition that is the same in every lane, as a bit mask. g++ does not vectorise a blend by a loop-invariant
 // bool; one by bits it does. The empty asm keeps the optimiser from turning the mask back into a bool.

@@ -51,7 +51,7 @@ struct Income {
 // Ratio with a stated answer where it has none: nothing to pay is safe, nothing to pay from is not.
 constexpr Real kRatioCap = 1000.0F;
 HEADROOM_HD Real ratio(Real numerator, Real denominator, Real if_nothing) {
-  return select(denominator > 0.0F, clamp(numerator / max(denominator, 1e-6F), -kRatioCap, kRatioCap),
+  return select(denominator > 0.0F, clamp(numerator / max(denominator, bound(1e-6F)), -kRatioCap, kRatioCap),
                 if_nothing);
 }
 

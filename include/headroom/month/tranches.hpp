@@ -52,8 +52,8 @@ HEADROOM_HD void amortise_draws(const Scenario& s, const StateLayout& l, std::in
       const TrancheStep done =
           repay_draws(p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity), due, ending(p));
       p.store(l.instalments, due, d);
-      p.store(l.tranche, done.state, d);
-      p.store(l.debt_flows, done.flows, tranche.entity);
+      store<&TrancheState::balance>(p, l.tranche, done.state, d);
+      store<&DebtFlows::balance, &DebtFlows::amortisation>(p, l.debt_flows, done.flows, tranche.entity);
     });
   };
   const std::int32_t vintage = month - tranche.draw_term_months - tranche.first_draw_month;
@@ -86,6 +86,12 @@ HEADROOM_HD void record_draw(const StateLayout& l, const Tranche& tranche, std::
   });
 }
 
+// Fields that a step of a tranche changes.
+template <auto... fields>
+struct Fields {};
+using Drawn = Fields<&TrancheState::balance, &TrancheState::undrawn, &TrancheState::borrowing_base,
+                     &TrancheState::spread>;
+
 // One tranche in one month.
 template <class Lanes>
 HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
@@ -97,16 +103,26 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
   const CouponTerms coupon = coupon_terms(s, tranche, month);
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.debt_flows,
-            pay_interest(coupon, p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
-                         p.load(l.debt_flows, tranche.entity), p.load(l.market), tranche.commitment_fee),
-            tranche.entity);
+    store<&DebtFlows::interest, &DebtFlows::balance>(
+        p, l.debt_flows,
+        pay_interest(coupon, p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
+                     p.load(l.debt_flows, tranche.entity), p.load(l.market)),
+        tranche.entity);
   });
-  const auto step = [&](auto f) HEADROOM_LANE {
+  if (tranche.commitment_fee != 0.0F) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      store<&DebtFlows::fees>(p, l.debt_flows,
+                              pay_commitment_fee(tranche.commitment_fee, p.load(l.tranche, d),
+                                                 p.load(l.debt_flows, tranche.entity)),
+                              tranche.entity);
+    });
+  }
+  const auto step = [&]<auto... state, auto... flows>(Fields<state...>, Fields<flows...>, auto f)
+      HEADROOM_LANE {
     lanes.each([&](auto p) HEADROOM_LANE {
       const TrancheStep done = f(p, p.load(l.tranche, d), p.load(l.debt_flows, tranche.entity));
-      p.store(l.tranche, done.state, d);
-      p.store(l.debt_flows, done.flows, tranche.entity);
+      store<state...>(p, l.tranche, done.state, d);
+      store<&DebtFlows::balance, flows...>(p, l.debt_flows, done.flows, tranche.entity);
     });
   };
   const Real payments_left = amortisation_divisor(s, tranche, month);
@@ -114,31 +130,37 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     amortise_draws(s, l, d, month, lanes);
   } else if (payments_left > 0.0F) {
     const Mask lease(tranche.lease != 0);
-    step([&](auto, const TrancheState& state, const DebtFlows& flows)
+    step(Fields<&TrancheState::balance>{}, Fields<&DebtFlows::amortisation, &DebtFlows::lease_principal>{},
+         [&](auto, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return amortise(state, flows, payments_left, lease); });
   }
   if (tranche.may_accelerate != 0 && s.on(kConsequences)) {
     const Mask recourse(entity.parent < 0 || guarantees(entity, month));
-    step([&](auto p, const TrancheState& state, const DebtFlows& flows)
+    step(Fields<&TrancheState::balance, &TrancheState::undrawn>{},
+         Fields<&DebtFlows::maturities, &DebtFlows::called>{},
+         [&](auto p, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return call_in(p.load(l.tranche_control, d), state, flows, recourse); });
   }
   if (month == tranche.maturity) {
     const Real conversion_price =
         tranche.kind == TrancheKind::convertible ? tranche.conversion_price_usd : kNeverReal;
     const Real leverage_limit = tranche.refinanceable != 0 ? entity.refinance_leverage_limit : -kNeverReal;
-    step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
-      return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market), conversion_price,
-                    leverage_limit, tranche.refinance_spread, s.ledger_usd);
-    });
+    step(Fields<&TrancheState::balance, &TrancheState::undrawn, &TrancheState::spread,
+                &TrancheState::refinanced>{},
+         Fields<&DebtFlows::converted, &DebtFlows::maturities, &DebtFlows::new_shares>{},
+         [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
+           return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market), conversion_price,
+                         leverage_limit, tranche.refinance_spread, s.ledger_usd);
+         });
   }
   if (tranche.refinanceable != 0 && month == tranche.maturity + tranche.refinance_months) {
-    step([&](auto, const TrancheState& state, const DebtFlows& flows)
+    step(Fields<&TrancheState::balance, &TrancheState::undrawn>{}, Fields<&DebtFlows::maturities>{},
+         [&](auto, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return repay_refinanced(state, flows); });
   }
   if ((tranche.commitment > 0 || tranche.kind == TrancheKind::revolver) && t - 1.0F < tranche.draw_end_month) {
     const bool available = t > tranche.draw_start_month && tranche.kind != TrancheKind::revolver;
-    const Money at_issue = available && month == tranche.issue_month ? tranche.commitment : 0;
-    const Real advance_rate = available ? tranche.advance_rate : 0.0F;
+    const Money at_issue = month == tranche.issue_month ? tranche.commitment : 0;
     const Mask needs_window(tranche.needs_window != 0);
     if (tranche.draw_term_months > 0) {
       lanes.each([&](auto p) HEADROOM_LANE {
@@ -149,19 +171,22 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     }
     const auto draw_of = [&](auto p) HEADROOM_LANE {
       const Money against_capex =
-          money(advance_rate * static_cast<Real>(p.load(l.tranche_month, d).eligible_capex));
+          money(tranche.advance_rate * static_cast<Real>(p.load(l.tranche_month, d).eligible_capex));
       const MarketState m = p.load(l.market);
       const std::int32_t window = select(needs_window, m.window_open, 1);
       return Draw{against_capex + at_issue, select(p.load(l.tranche_control, d).draws_stopped != 0, 0, window),
                   select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
     };
-    if (tranche.capitalises_interest != 0 && available) {
-      step([&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
-        const Real c = coupon_of(coupon, state, p.load(l.tranche_control, d).margin, p.load(l.market));
-        return draw_with_interest(draw_of(p), c, tranche.upfront_fee_share, state, flows);
-      });
-    } else {
-      step([&](auto p, const TrancheState& state, const DebtFlows& flows)
+    // Before its window opens, or of a revolver, nothing is eligible.
+    if (available && tranche.capitalises_interest != 0) {
+      step(Drawn{}, Fields<&DebtFlows::drawn, &DebtFlows::fees, &DebtFlows::interest>{},
+           [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
+             const Real c = coupon_of(coupon, state, p.load(l.tranche_control, d).margin, p.load(l.market));
+             return draw_with_interest(draw_of(p), c, tranche.upfront_fee_share, state, flows);
+           });
+    } else if (available) {
+      step(Drawn{}, Fields<&DebtFlows::drawn, &DebtFlows::fees>{},
+           [&](auto p, const TrancheState& state, const DebtFlows& flows)
                HEADROOM_LANE { return draw_down(draw_of(p), tranche.upfront_fee_share, state, flows); });
     }
     if (tranche.draw_term_months > 0) record_draw(l, tranche, d, month, lanes);
@@ -169,7 +194,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
       lanes.each([&](auto p) HEADROOM_LANE {
         TrancheState state = p.load(l.tranche, d);
         state.undrawn = 0;
-        p.store(l.tranche, state, d);
+        store<&TrancheState::undrawn>(p, l.tranche, state, d);
       });
     }
   }
@@ -179,7 +204,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     DebtFlows flows = p.load(l.debt_flows, tranche.entity);
     TrancheState state = p.load(l.tranche, d);
     flows.sweepable += take_sweep(state, p.load(l.tranche_control, d), state.balance, always);
-    p.store(l.debt_flows, flows, tranche.entity);
+    store<&DebtFlows::sweepable>(p, l.debt_flows, flows, tranche.entity);
   });
 }
 
@@ -195,12 +220,12 @@ HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::
       Sweep sweep = p.load(l.sweep, entity);
       TrancheState state = p.load(l.tranche, d);
       sweep.left -= take_sweep(state, p.load(l.tranche_control, d), sweep.left, always);
-      p.store(l.tranche, state, d);
+      store<&TrancheState::balance>(p, l.tranche, state, d);
       p.store(l.sweep, sweep, entity);
       EntityState borrower = p.load(l.entity, entity);
       const Money unpaid = p.load(l.tranche_control, d).accelerated * state.balance;
       borrower.default_month = min(borrower.default_month, select(unpaid > 0, month, kNever));
-      p.store(l.entity, borrower, entity);
+      store<&EntityState::default_month>(p, l.entity, borrower, entity);
     });
   }
 }

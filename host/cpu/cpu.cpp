@@ -77,8 +77,8 @@ class Worker {
  public:
   Worker(const Scenario& scenario, const StateLayout& layout, const BinRange* bins)
       : columns_(column_layout(scenario).count()),
-        real_(aligned_zeros<Real>(static_cast<std::size_t>(layout.reals) * kLanes)),
-        integer_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(layout.integers) * kLanes)),
+        real_(aligned_zeros<Real>(static_cast<std::size_t>(layout.reals) * kRow)),
+        integer_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(layout.integers) * kRow)),
         column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
     memory_.real = real_.get();
     memory_.integer = integer_.get();

@@ -9,7 +9,7 @@ namespace headroom::HEADROOM_ISA {
 namespace {
 
 struct LaneStride {
-  HEADROOM_HD constexpr operator std::size_t() const { return kLanes; }
+  HEADROOM_HD constexpr operator std::size_t() const { return kRow; }
   // A cache line's start. g++ keeps such a pointer as it is and reaches a struct's other words at constant
   // distances from it; otherwise it works out a pointer for every word, and loads that before each access.
   template <class T>
@@ -72,7 +72,7 @@ struct Block {
 
   HEADROOM_HD void observe(std::int32_t series, std::int32_t month) {
     const std::int32_t* value =
-        memory.integer + static_cast<std::size_t>(layout.observed.integer + series) * kLanes;
+        memory.integer + static_cast<std::size_t>(layout.observed.integer + series) * kRow;
     const std::int64_t row = static_cast<std::int64_t>(series) * scenario.months + month - 1;
     if (memory.trace != nullptr) memory.trace[row] = value[0];
     if (memory.least != nullptr) {

@@ -10,7 +10,9 @@
 
 namespace headroom {
 
-constexpr std::int32_t kLanes = 256;  // paths a block; a block's state stays in L2
+constexpr std::int32_t kLanes = 256;  // paths a block
+// Lanes and a cache line: rows of 1 KiB would share few sets of the L1 cache (bench/NOTES.md).
+constexpr std::int32_t kRow = kLanes + 16;
 
 // Blocks whose bins are kept before they are counted: each row of the histogram is then visited once a batch.
 constexpr std::int32_t kBatch = 4;
@@ -18,8 +20,8 @@ constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 
 // Where a block works and writes. All arrays belong to the caller.
 struct BlockMemory {
-  Real* real;                  // [layout.reals][kLanes]
-  std::int32_t* integer;       // [layout.integers][kLanes]
+  Real* real;                  // [layout.reals][kRow]
+  std::int32_t* integer;       // [layout.integers][kRow]
   std::int32_t* column;        // entry of the block's first path in column 0
   std::int64_t column_stride;  // entries between columns
   const BinRange* bins;        // [series][months]; null: no bins, sums or failures

@@ -1,8 +1,14 @@
-// QuantLib's Hull-White short rate alone: the forward curve and parameters of configs/market.toml, 60 monthly steps, its
-// path generator over Mersenne Twister normals, one thread. Mean and variance at the horizon against the closed form.
+// QuantLib's Hull-White short rate alone: the forward curve and parameters of configs/market.toml, 60 monthly
+// steps, its path generator over Mersenne Twister normals, one thread. Mean and variance at the horizon against
+// the closed form.
 //
 //   g++ -O3 -march=native -std=c++17 bench/peers/quantlib_rates.cpp -lQuantLib -o build/quantlib_rates
 //   build/quantlib_rates [paths] [repeats]
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <ql/math/interpolations/linearinterpolation.hpp>
 #include <ql/math/randomnumbers/rngtraits.hpp>
 #include <ql/methods/montecarlo/pathgenerator.hpp>
@@ -10,12 +16,6 @@
 #include <ql/termstructures/yield/forwardcurve.hpp>
 #include <ql/time/daycounters/actual365fixed.hpp>
 #include <ql/version.hpp>
-
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 using namespace QuantLib;
@@ -59,8 +59,10 @@ int main(int argc, char** argv) {
   const double exact_variance = sigma * sigma * (1.0 - std::exp(-2.0 * a * horizon)) / (2.0 * a);
   const auto n = static_cast<double>(paths);
   std::printf(
-      "{\"peer\": \"quantlib-rates\", \"paths\": %ld, \"months\": %d, \"seconds\": %.6f, \"compile_seconds\": null, "
-      "\"repeats\": %d, \"versions\": {\"QuantLib\": \"%s\"}, \"threads\": 1, \"device\": \"cpu\", \"results\": "
+      "{\"peer\": \"quantlib-rates\", \"paths\": %ld, \"months\": %d, \"seconds\": %.6f, \"compile_seconds\": "
+      "null, "
+      "\"repeats\": %d, \"versions\": {\"QuantLib\": \"%s\"}, \"threads\": 1, \"device\": \"cpu\", "
+      "\"results\": "
       "{\"mean\": %.9f, \"exact_mean\": %.9f, \"z_mean\": %.3f, \"variance\": %.6e, \"exact_variance\": %.6e, "
       "\"z_variance\": %.3f}}\n",
       paths, months, seconds[seconds.size() / 2], repeats, QL_VERSION, mean, exact_mean,

@@ -193,6 +193,18 @@ TEST(Uniform, KnownWords) {
   EXPECT_EQ(uniform(0xffffffffu), 0x1.fffffep-1f);
 }
 
+TEST(Normal, FourAtOnceAreEachTheOne) {
+  std::uint32_t differ = 0;
+  for (std::uint64_t word = 0; word < std::uint64_t{1} << 32; word += 1027) {
+    const auto w = static_cast<std::uint32_t>(word);
+    const Philox4 words{w, ~w, w * 2654435761U, w ^ 0x5bd1e995U};
+    const Normal4 z = normals(words);
+    differ += (to_bits(z.z0) ^ to_bits(normal(words.w0))) | (to_bits(z.z1) ^ to_bits(normal(words.w1))) |
+              (to_bits(z.z2) ^ to_bits(normal(words.w2))) | (to_bits(z.z3) ^ to_bits(normal(words.w3)));
+    ASSERT_EQ(differ, 0U) << "word " << w;
+  }
+}
+
 // Over the lower half of the words and their mirror images: exactly odd, so that the antithetic word gives the
 // antithetic normal; never 0, infinite or NaN; neighbouring words out of order by no more than the rounding of
 // both.

@@ -12,9 +12,10 @@ template <int count>
 void add_normals(const BlockWords& words, Real* sum) {
 #pragma omp simd
   for (std::int32_t lane = 0; lane < kLanes; ++lane) {
-    Real total = sum[lane];
-    for (int i = 0; i < count; ++i) total += normal(words.word[i][lane]);
-    sum[lane] = total;
+    const Normal4 z =
+        normals({words.word[0][lane], words.word[1][lane], words.word[2][lane], words.word[3][lane]});
+    const Real one = sum[lane] + z.z0, two = one + z.z1, three = two + z.z2;
+    sum[lane] = count == 1 ? one : count == 2 ? two : count == 3 ? three : three + z.z3;
   }
 }
 

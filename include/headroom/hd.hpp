@@ -46,6 +46,13 @@ HEADROOM_HD constexpr std::int32_t max(std::int32_t a, std::int32_t b) { return 
 HEADROOM_HD constexpr std::uint32_t to_bits(Real x) { return __builtin_bit_cast(std::uint32_t, x); }
 HEADROOM_HD constexpr Real from_bits(std::uint32_t bits) { return __builtin_bit_cast(Real, bits); }
 
+// Lanes of a vector, or one thread of many: what several side by side are worth differs.
+#if defined(__CUDACC__)
+inline constexpr bool kSimdLanes = false;
+#else
+inline constexpr bool kSimdLanes = true;
+#endif
+
 // A bound for min(), max() and clamp() that g++ takes for a variable: it makes such a choice the one
 // instruction that it is only between variables, and compares and blends where one side is a constant.
 #if defined(__CUDACC__)

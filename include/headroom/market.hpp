@@ -41,8 +41,8 @@ struct Shocks {
 
 HEADROOM_HD Shocks correlated_shocks(const Scenario& s, const MarketSwitches& on, const Philox4& a,
                                      const Philox4& b) {
-  const Real e[kFactorCount] = {normal(a.w0), normal(a.w1), normal(a.w2), normal(a.w3),
-                                normal(b.w0), normal(b.w1), normal(b.w2)};
+  const Normal4 first = normals(a), rest = normals(b);  // b's last is another's
+  const Real e[kFactorCount] = {first.z0, first.z1, first.z2, first.z3, rest.z0, rest.z1, rest.z2};
   Shocks shocks;
   HEADROOM_UNROLL
   for (int i = 0; i < kFactorCount; ++i) {

@@ -71,10 +71,12 @@ HEADROOM_HD Real exp_inside(Real x) {
 }
 
 // x = 2^k (1 + f) with 2/3 <= 1 + f < 4/3, x normal and positive.
-struct LogParts {
-  Real k;
-  Real f;
+template <class T>
+struct LogPartsOf {
+  T k;
+  T f;
 };
+using LogParts = LogPartsOf<Real>;
 inline constexpr std::uint32_t kTwoThirds = 0x3f2aaaabu;  // bits of 2/3
 HEADROOM_HD LogParts split_log(Real x) {
   const std::uint32_t above = to_bits(x) - kTwoThirds;
@@ -82,11 +84,61 @@ HEADROOM_HD LogParts split_log(Real x) {
   return {k, from_bits(to_bits(x) - (above & 0xff800000u)) - 1.0f};
 }
 
+// Four numbers, each step taken for all before the next: a core that waits for one chain of fma works on the
+// others.
+struct Four {
+  Real at[4];
+};
+template <class F>
+HEADROOM_HD Four four(F&& f) {
+  Four y;
+  HEADROOM_UNROLL
+  for (int i = 0; i < 4; ++i) y.at[i] = f(i);
+  return y;
+}
+using headroom::fma, headroom::sqrt;
+HEADROOM_HD Four fma(const Four& a, const Four& b, const Four& c) {
+  return four([&](int i) HEADROOM_LANE { return headroom::fma(a.at[i], b.at[i], c.at[i]); });
+}
+HEADROOM_HD Four fma(const Four& a, const Four& b, Real c) {
+  return four([&](int i) HEADROOM_LANE { return headroom::fma(a.at[i], b.at[i], c); });
+}
+HEADROOM_HD Four fma(const Four& a, Real b, const Four& c) {
+  return four([&](int i) HEADROOM_LANE { return headroom::fma(a.at[i], b, c.at[i]); });
+}
+HEADROOM_HD Four fma(Real a, const Four& b, Real c) {
+  return four([&](int i) HEADROOM_LANE { return headroom::fma(a, b.at[i], c); });
+}
+HEADROOM_HD Four operator*(const Four& a, const Four& b) {
+  return four([&](int i) HEADROOM_LANE { return a.at[i] * b.at[i]; });
+}
+HEADROOM_HD Four operator+(const Four& a, Real b) {
+  return four([&](int i) HEADROOM_LANE { return a.at[i] + b; });
+}
+HEADROOM_HD Four operator-(const Four& a, Real b) {
+  return four([&](int i) HEADROOM_LANE { return a.at[i] - b; });
+}
+HEADROOM_HD Four operator-(const Four& a) {
+  return four([&](int i) HEADROOM_LANE { return -a.at[i]; });
+}
+HEADROOM_HD Four sqrt(const Four& a) {
+  return four([&](int i) HEADROOM_LANE { return headroom::sqrt(a.at[i]); });
+}
+HEADROOM_HD LogPartsOf<Four> split_log(const Four& x) {
+  LogPartsOf<Four> y;
+  HEADROOM_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const LogParts one = split_log(x.at[i]);
+    y.k.at[i] = one.k, y.f.at[i] = one.f;
+  }
+  return y;
+}
+
 // k ln 2 + log(1 + f).
-HEADROOM_HD Real log_inside(LogParts parts) {
-  const Real f = parts.f;
-  Real p = -0x1.06e1bap-3f;
-  p = fma(p, f, 0x1.1ec6e4p-3f);
+template <class T>
+HEADROOM_HD T log_inside(const LogPartsOf<T>& parts) {
+  const T f = parts.f;
+  T p = fma(-0x1.06e1bap-3f, f, 0x1.1ec6e4p-3f);
   p = fma(p, f, -0x1.f39e94p-4f);
   p = fma(p, f, 0x1.1ec0dp-3f);
   p = fma(p, f, -0x1.55985ap-3f);
@@ -123,7 +175,7 @@ HEADROOM_HD Real log1p(Real x) {
   const std::uint32_t scale = above & 0xff800000u;
   const Real k = static_cast<Real>(static_cast<std::int32_t>(above) >> 23);
   const Real less = fma(0.25f, from_bits(0x40800000u - scale), -1.0f);
-  const Real inside = detail::log_inside({k, from_bits(to_bits(x) - scale) + less});
+  const Real inside = detail::log_inside(detail::LogParts{k, from_bits(to_bits(x) - scale) + less});
   const Real low = select(x > -1.0f, inside, select(x < -1.0f, kNaN, -kInfinity));
   return select(x <= kGreatest, low, x);
 }
@@ -157,14 +209,13 @@ namespace detail {
 // The standard normal quantile of 1 - d from 2d and x = 1 - 2d = erf(z / sqrt 2), for 2^-33 <= d <= 1/2; >= 0.
 // z / x is a function of w = -log(1 - x^2) alone (Giles, "Approximating the erfinv function", GPU Computing
 // Gems, 2010). In v = sqrt(w + 3), not in w, it is nearly a straight line: one polynomial for centre and tails.
-HEADROOM_HD Real normal_quantile_inside(Real two_d, Real x) {
-  const Real w = -log_inside(split_log(two_d * (1.0f + x)));
-  const Real v = sqrt(w + 3.0f) - 2.75f;
-  const Real v2 = v * v;  // odd and even powers apart: half the chain of dependent fma
-  Real even = 0x1.c09e62p-18f;
-  Real odd = -0x1.0416f8p-14f;
-  even = fma(even, v2, 0x1.73dfap-13f);
-  odd = fma(odd, v2, 0x1.0501bep-14f);
+template <class T>
+HEADROOM_HD T normal_quantile_inside(const T& two_d, const T& x) {
+  const T w = -log_inside(split_log(two_d * (x + 1.0f)));
+  const T v = sqrt(w + 3.0f) - 2.75f;
+  const T v2 = v * v;  // odd and even powers apart: half the chain of dependent fma
+  T even = fma(0x1.c09e62p-18f, v2, 0x1.73dfap-13f);
+  T odd = fma(-0x1.0416f8p-14f, v2, 0x1.0501bep-14f);
   even = fma(even, v2, -0x1.4afbap-10f);
   odd = fma(odd, v2, 0x1.baad8p-10f);
   even = fma(even, v2, 0x1.6b56b8p-9f);
@@ -176,7 +227,7 @@ HEADROOM_HD Real normal_quantile_inside(Real two_d, Real x) {
   even = fma(even, v2, 0x1.7dfcep-4f);
   odd = fma(odd, v2, -0x1.c5732cp-4f);
   even = fma(even, v2, -0x1.f7cdd4p-9f);
-  Real p = fma(odd, v, even);
+  T p = fma(odd, v, even);
   p = fma(p, v, 0x1.b64b88p+0f);  // the large terms last, one by one: here roundings count
   p = fma(p, v, 0x1.674f04p+1f);
   return x * p;

@@ -84,13 +84,30 @@ HEADROOM_HD Real normal(std::uint32_t word) {
   return from_bits(to_bits(z) ^ (~word & 0x80000000u));
 }
 
+// normal() of each of four words.
+struct Normal4 {
+  Real z0, z1, z2, z3;
+};
+HEADROOM_HD Normal4 normals(const Philox4& words) {
+  if constexpr (!kSimdLanes) return {normal(words.w0), normal(words.w1), normal(words.w2), normal(words.w3)};
+  const std::uint32_t word[4] = {words.w0, words.w1, words.w2, words.w3};
+  const auto two_d = detail::four(
+      [&](int i) HEADROOM_LANE { return fma(detail::steps_to_nearer_end(word[i]), 0x1p-31f, 0x1p-32f); });
+  const auto x = detail::four(
+      [&](int i) HEADROOM_LANE { return fma(detail::steps_to_middle(word[i]), 0x1p-31f, 0x1p-32f); });
+  const detail::Four z = detail::normal_quantile_inside(two_d, x);
+  const detail::Four y =
+      detail::four([&](int i) HEADROOM_LANE { return from_bits(to_bits(z.at[i]) ^ (~word[i] & 0x80000000u)); });
+  return {y.at[0], y.at[1], y.at[2], y.at[3]};
+}
+
 // Unit exponential -log(u) to 3.5 ULP, decreasing in the word: 22.87 for word 0, 2^-33 for word 2^32 - 1, never
 // 0 or infinite. Near u = 1 the logarithm is taken of 1 - d with d in full precision.
 HEADROOM_HD Real exponential(std::uint32_t word) {
   const Real d = fma(detail::steps_to_nearer_end(word), 0x1p-32f, 0x1p-33f);
   const Real u = select(static_cast<std::int32_t>(word) < 0, 1.0f - d, d);
   const detail::LogParts parts = detail::split_log(u);
-  return -detail::log_inside({parts.k, select(parts.k == 0.0f, -d, parts.f)});
+  return -detail::log_inside(detail::LogParts{parts.k, select(parts.k == 0.0f, -d, parts.f)});
 }
 
 }  // namespace headroom

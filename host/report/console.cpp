@@ -35,14 +35,18 @@ std::string quantile_text(const Distribution& d, int percent) {
   return supported(q.value, std::max(q.standard_error(), d.resolution), 1);
 }
 
+std::string error_text(double error) {
+  if (error > 0 && error < 0.005) return fmt::format("{:.1g}", error);
+  return number(error, error < 1 ? 2 : 0);
+}
+
 std::vector<std::string> fcf_row(std::string label, const std::optional<double>& plan, const Distribution& d) {
   std::vector<std::string> row = {std::move(label), plan ? musd(*plan) : "-",
-                                  supported(d.mean, d.mean_error, 1),
-                                  number(d.mean_error, d.mean_error < 1 ? 2 : 0)};
+                                  supported(d.mean, d.mean_error, 1), error_text(d.mean_error)};
   for (const int percent : {5, 25, 50, 75, 95}) row.push_back(quantile_text(d, percent));
   const LowerTail& tail = d.tails.front();
   row.push_back(supported(tail.expected_shortfall, tail.expected_shortfall_error, 1));
-  row.push_back(number(tail.expected_shortfall_error, tail.expected_shortfall_error < 1 ? 2 : 0));
+  row.push_back(error_text(tail.expected_shortfall_error));
   return row;
 }
 
@@ -187,7 +191,7 @@ std::string customer_table(const Company& company, const RiskReport& risk) {
     table.row({shortened(company.customers[c].label, kLabelWidth), number(100 * customer.backlog_share, 0),
                number(100 * customer.fees_share, 0), percent(customer.defaults.by_horizon()),
                percent(customer.leaves.by_horizon()), leaves ? supported(lost, 0) : "-",
-               leaves ? number(lost.standard_error, lost.standard_error < 1 ? 2 : 0) : "-"});
+               leaves ? error_text(lost.standard_error) : "-"});
   }
   return "\nCustomers, within the horizon\n" + table.text() +
          "  backlog: of the contracted fees at as_of; fees: of what contracts bill. leaves: a contract is lost "
@@ -202,7 +206,7 @@ std::string liquidity_lines(const RiskReport& risk) {
   table.rule();
   const auto add = [&table](std::string label, const Distribution& d) {
     std::vector<std::string> row = {std::move(label), supported(d.mean, d.mean_error, 1),
-                                    number(d.mean_error, d.mean_error < 1 ? 2 : 0)};
+                                    error_text(d.mean_error)};
     for (const int percent : {5, 50, 95, 99}) row.push_back(quantile_text(d, percent));
     table.row(std::move(row));
   };

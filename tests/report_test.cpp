@@ -35,6 +35,15 @@ TEST(SupportedDigits, LastDigitIsWorthHalfAStandardError) {
   }
 }
 
+TEST(ErrorText, IsNeverShownAsZeroWhereItIsNot) {
+  EXPECT_EQ(error_text(12.4), "12");
+  EXPECT_EQ(error_text(0.567), "0.57");
+  EXPECT_EQ(error_text(0.005), "0.01");
+  EXPECT_EQ(error_text(0.0031), "0.003");
+  EXPECT_EQ(error_text(0), "0.00");
+  EXPECT_EQ(error_text(kUnknown), "-");
+}
+
 TEST(Percent, ValueAndInterval) {
   EXPECT_EQ(percent(wilson(123, 10000)), "1.2");
   EXPECT_EQ(percent_interval(wilson(123, 10000)), "1.03-1.47");

@@ -35,11 +35,6 @@ std::string quantile_text(const Distribution& d, int percent) {
   return supported(q.value, std::max(q.standard_error(), d.resolution), 1);
 }
 
-std::string error_text(double error) {
-  if (error > 0 && error < 0.005) return fmt::format("{:.1g}", error);
-  return number(error, error < 1 ? 2 : 0);
-}
-
 std::vector<std::string> fcf_row(std::string label, const std::optional<double>& plan, const Distribution& d) {
   std::vector<std::string> row = {std::move(label), plan ? musd(*plan) : "-",
                                   supported(d.mean, d.mean_error, 1), error_text(d.mean_error)};

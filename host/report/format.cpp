@@ -38,6 +38,11 @@ std::string supported(const Estimate& estimate, int most) {
   return supported(estimate.value, estimate.standard_error, most);
 }
 
+std::string error_text(double error) {
+  if (error > 0 && error < 0.005) return fmt::format("{:.1g}", error);
+  return number(error, error < 1 ? 2 : 0);
+}
+
 namespace {
 
 int percent_digits(const Probability& p) {

@@ -20,6 +20,8 @@ int supported_digits(double value, double standard_error, int most);
 std::string number(double value, int decimals);
 std::string supported(double value, double standard_error, int most);
 std::string supported(const Estimate& estimate, int most);
+// A standard error, in the unit of its value: whole, or to hundredths below 1, or its first digit below 0.005.
+std::string error_text(double error);
 
 // A figure without Monte Carlo error: one decimal under 100 musd.
 std::string musd(double value);

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/math/distributions/normal.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -18,44 +17,12 @@
 
 #include "host/config/derive.hpp"
 #include "small_company.hpp"
+#include "statistics.hpp"
 
 namespace headroom {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260331;
-
-// ---- Statistics. ----
-
-// A right model fails a single comparison by chance at this rate; the seeds are fixed.
-constexpr double kFalseAlarm = 1e-6;
-
-// Standard errors that a two-sided comparison allows: 4.89.
-double allowed_errors() {
-  static const double k = boost::math::quantile(complement(boost::math::normal(), kFalseAlarm / 2));
-  return k;
-}
-
-void expect_within(const std::string& what, double value, double expected, double standard_error) {
-  EXPECT_LE(std::abs(value - expected), allowed_errors() * standard_error)
-      << fmt::format("{}: {:.9g}, expected {:.9g}, off by {:.2f} standard errors of {:.3g}", what, value,
-                     expected, (value - expected) / standard_error, standard_error);
-}
-
-void expect_share(const std::string& what, double count, double n, double p) {
-  expect_within("share of " + what, count / n, p, std::sqrt(p * (1 - p) / n));
-}
-
-double normal_distribution(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 double normal_point(double p) { return quantile(boost::math::normal(), p); }
-
-// Integral of f against the standard normal density, by trapezoids over +-8.
-double normal_mean(auto&& f) {
-  constexpr int steps = 320;
-  constexpr double width = 0.05;
-  double sum = 0;
-  for (int i = -steps / 2; i <= steps / 2; ++i) sum += f(i * width) * std::exp(-0.5 * i * width * i * width);
-  return sum * width / std::sqrt(2 * std::numbers::pi);
-}
 
 // ---- Scenarios. ----
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -14,15 +13,12 @@
 
 #include "host/config/company.hpp"
 #include "host/cpu/cpu.hpp"
+#include "statistics.hpp"
 
 namespace headroom {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260331;
 constexpr std::uint64_t kPaths = 100000;
-
-// A right model fails a single comparison by chance at this rate; the seeds are fixed.
-constexpr double kFalseAlarm = 1e-6;
 
 // The demo's H100 site alone, without contracts and debt: the price that it reports is that of the H100.
 class H100Market {
@@ -83,10 +79,7 @@ class H100Market {
 };
 
 // Ranks that a quantile may be off by chance, as a share of the paths.
-double rank_error(double p) {
-  static const double k = boost::math::quantile(complement(boost::math::normal(), kFalseAlarm / 2));
-  return k * std::sqrt(p * (1 - p) / static_cast<double>(kPaths));
-}
+double rank_error(double p) { return allowed_errors() * std::sqrt(p * (1 - p) / static_cast<double>(kPaths)); }
 
 std::vector<std::string> starting(const std::string& regime, const std::vector<std::string>& more = {}) {
   std::vector<std::string> sets = {"market.regimes.start=\"" + regime + "\""};

@@ -61,6 +61,23 @@ TEST(HandContracts, AnEndInsideAMonthCutsItsFee) {
   expect_equal(data, sheet, {kRevenue, kEbitda, kCfo, kCash, kArr, kBacklog});
 }
 
+TEST(HandContracts, AStartInsideAMonthIsBilledFromItsDate) {
+  ScenarioData data = rich_company(6);
+  data.site = {running_site(100)};
+  data.customer = {customer_of("acme")};
+  data.contract = {new_contract(0, 60, 2.5, 2.75, 2.5)};
+  data.contract[0].fixed_term = 1, data.contract[0].end_month = 5.25F;
+  Sheet sheet(data);
+  for (int t = 1; t <= 6; ++t) {
+    Month m;
+    const double served = std::max(0.0, std::min<double>(t, 5.25) - std::max<double>(t - 1, 2.75));
+    m.fees = rounded(fee(60, 2.5) * served);
+    m.backlog = rounded(fee(60, 2.5) * std::clamp(5.25 - std::max<double>(t, 2.75), 0.0, 2.5));
+    sheet.close(m);
+  }
+  expect_equal(data, sheet, {kRevenue, kEbitda, kCfo, kCash, kArr, kBacklog});
+}
+
 TEST(HandContracts, AfterAnEndInsideAMonthTheGpusGoToThePool) {
   ScenarioData data = rich_company(6);
   data.parameters.on_demand.start_utilisation = 0.5F;

@@ -224,10 +224,10 @@ const std::vector<Mechanism>& mechanisms() {
        }},
       {kDelivery,
        {kMaxMonthsLate},
-       {kMaxMonthsLate},
+       {},  // a site that is given up is not late
        [](Data& d) { d.site[1].stage_delay[kGpus].own *= 1.5F; }},
       {kOverrun, {}, {}, [](Data& d) { d.site[1].overrun_sigma = 0.3F; }},
-      {kCancellation, {}, {}, [](Data& d) { d.site[1].cancel_probability = 0.8F; }},
+      {kCancellation, {kMaxMonthsLate}, {}, [](Data& d) { d.site[1].cancel_probability = 0.8F; }},
       {kRates,
        {kMeanShortRate},
        {kMeanShortRate},
@@ -352,7 +352,8 @@ TEST(Switches, OffNoDefaultNoRefusalNoDelay) {
   const std::int32_t planned = column(0, l.months_late(1))[0];
   EXPECT_EQ(planned, 40'000);
   EXPECT_TRUE(has(column(kAllSwitches, l.months_late(1)), kNever));
-  EXPECT_FALSE(has(column(kAllSwitches & ~kCancellation, l.months_late(1)), kNever));
+  EXPECT_FALSE(has(column(kAllSwitches & ~(kCancellation | kDiscretion), l.months_late(1)), kNever));
+  EXPECT_TRUE(has(column(kAllSwitches & ~kCancellation, l.months_late(1)), kNever));  // never ordered
   for (const std::int32_t months : column(kAllSwitches & ~kDelivery, l.months_late(1))) {
     EXPECT_TRUE(months == planned || months == kNever) << months;
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "headroom/operations.hpp"
 #include "small_company.hpp"
 
 namespace headroom {
@@ -112,6 +113,55 @@ TEST(Repayment, EachDrawOverItsOwnTerm) {
     EXPECT_EQ(debt[static_cast<std::size_t>(t - 1)], balance) << "month " << t;
   }
   EXPECT_EQ(balance, 0);
+}
+
+// A loan that was drawn in full by as_of, though it would be repaid draw by draw.
+TEST(Repayment, OfDrawsThatNeverCome) {
+  constexpr std::int32_t kMonths = 12;
+  ScenarioData data = company_that_draws(kMonths, 0);
+  Tranche& loan = data.tranche[0];
+  loan.balance = 1'003, loan.commitment = 0;
+  loan.amortisation_start = 3, loan.amortisation_end = 6;
+  loan.draw_term_months = 4, loan.first_draw_month = 1, loan.vintages = 6;
+  const std::vector<double> debt = months_of(data, kDebt);
+  const double level[] = {1'003, 1'003, 752, 501, 250, 0, 0, 0, 0, 0, 0, 0};
+  for (std::size_t t = 0; t < kMonths; ++t) EXPECT_EQ(debt[t], level[t]) << "month " << t + 1;
+}
+
+// 6,000 drawn in month 2, over ten months; at maturity in month 6 the rest is extended and then stands.
+TEST(Repayment, OfAnExtendedLoanIsABullet) {
+  constexpr std::int32_t kMonths = 16;
+  ScenarioData data = company_that_draws(kMonths, 6'000);
+  data.site[0].order_share = 1.0F;
+  data.entity[0].refinance_leverage_limit = kRatioCap;
+  Tranche& loan = data.tranche[0];
+  loan.draw_term_months = 10, loan.first_draw_month = 1, loan.vintages = 4;
+  loan.draw_end_month = 4.0F, loan.maturity = 6;
+  loan.refinanceable = 1, loan.refinance_months = 8;
+  const std::vector<double> debt = months_of(data, kDebt);
+  for (int t = 1; t <= kMonths; ++t) {
+    const double level = 6'000 - 600 * (std::min(t, 6) - 2);
+    EXPECT_EQ(debt[static_cast<std::size_t>(t - 1)], t < 2 || t >= 14 ? 0 : level) << "month " << t;
+  }
+}
+
+// A line that nobody has drawn is extended like one that somebody has.
+TEST(Repayment, AnUndrawnRevolverIsExtended) {
+  for (const Real limit : {kRatioCap, -kRatioCap}) {
+    ScenarioData data = rich_company(16);
+    Tranche line = tranche_of(TrancheKind::revolver, 0);
+    line.commitment = 7'000, line.draw_end_month = 20.0F, line.maturity = 6;
+    line.refinanceable = 1, line.refinance_months = 8;
+    data.tranche = {line};
+    data.entity[0].revolver = 0;
+    data.entity[0].refinance_leverage_limit = limit;
+    const std::vector<double> liquidity = months_of(data, kLiquidity), cash = months_of(data, kCash);
+    const int last = limit > 0 ? 13 : 5;
+    for (int t = 1; t <= 16; ++t) {
+      const auto row = static_cast<std::size_t>(t - 1);
+      EXPECT_EQ(liquidity[row] - cash[row], t <= last ? 7'000 : 0) << "month " << t;
+    }
+  }
 }
 
 TEST(Coupon, StepsUpOnItsDates) {

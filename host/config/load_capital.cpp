@@ -159,6 +159,10 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
       table.in_order("issue_date", "maturity");
     }
   }
+  if (t.kind == TrancheKind::revolver) {
+    forbid(table, {"upfront_fee_share", "committed"}, "a revolver is a commitment whose draws cost no fee",
+           "remove it, or give another kind");
+  }
   const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
   if (t.commitment > 0 && !drawable) {
     table.reject("commitment_musd", "nothing ever draws it",

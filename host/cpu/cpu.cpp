@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "headroom/capital.hpp"
+#include "headroom/covenants.hpp"
 #include "headroom_isas.hpp"
 #include "host/cpu/lanes.hpp"
 #include "host/floor.hpp"
@@ -65,11 +65,20 @@ struct FreeAligned {
 template <class T>
 using Aligned = std::unique_ptr<T[], FreeAligned<T>>;
 template <class T>
-Aligned<T> aligned_zeros(std::size_t count) {
+Aligned<T> aligned_bytes(std::size_t count, int byte) {
   auto* p =
       static_cast<T*>(::operator new[](std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}));
-  std::memset(p, 0, count * sizeof(T));
+  std::memset(p, byte, count * sizeof(T));
   return Aligned<T>(p);
+}
+template <class T>
+Aligned<T> aligned_zeros(std::size_t count) {
+  return aligned_bytes<T>(count, 0);
+}
+// NaN and -1, as on a card: a word that start() leaves out must not pass for a 0.
+template <class T>
+Aligned<T> aligned_state(std::int32_t rows) {
+  return aligned_bytes<T>(static_cast<std::size_t>(rows) * kRow, 0xff);
 }
 
 // What one thread needs: a block's state, its columns, and its own histograms and sums.
@@ -77,8 +86,8 @@ class Worker {
  public:
   Worker(const Scenario& scenario, const StateLayout& layout, const BinRange* bins)
       : columns_(column_layout(scenario).count()),
-        real_(aligned_zeros<Real>(static_cast<std::size_t>(layout.reals) * kRow)),
-        integer_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(layout.integers) * kRow)),
+        real_(aligned_state<Real>(layout.reals)),
+        integer_(aligned_state<std::int32_t>(layout.integers)),
         column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
     memory_.real = real_.get();
     memory_.integer = integer_.get();
@@ -329,6 +338,32 @@ void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads
   }
 }
 
+// A headroom whose metric stands at its cap, either way up.
+bool is_capped(std::int32_t headroom, Real threshold) {
+  for (const Real metric : {-kRatioCap, kRatioCap}) {
+    for (const Real sign : {-1.0F, 1.0F})
+      if (headroom == headroom_of(metric, threshold, sign, kFixedOne)) return true;
+  }
+  return false;
+}
+
+// The narrowest bins of a power of two that hold the values' 2% and 98% quantiles and all between, and not in
+// an end bin: what is printed lies between 5% and 95%.
+BinRange bins_over(std::span<std::int32_t> values) {
+  const auto quantile = [&](std::size_t percent) {
+    const auto at = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * percent / 100);
+    std::nth_element(values.begin(), at, values.end());
+    return std::int64_t{*at};
+  };
+  const std::int64_t low = quantile(2), high = quantile(98);
+  BinRange range;
+  while ((std::int64_t{kBins - 4} << range.shift) < high - low) ++range.shift;
+  const std::int64_t covered = std::int64_t{kBins} << range.shift;
+  range.lo =
+      static_cast<std::int32_t>(std::clamp<std::int64_t>((low + high - covered) / 2, -kFixedMax, kFixedMax));
+  return range;
+}
+
 }  // namespace
 
 std::vector<std::string> cpu_isas() {
@@ -364,35 +399,34 @@ std::unique_ptr<Floor> make_cpu_floor(const std::string& isa, int threads) {
 }
 
 std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed) {
-  constexpr std::uint64_t kPilotPaths = 4096;
   const StateLayout layout = state_layout(scenario);
   const Isa isa = choose_isa("auto");
-  const auto rows =
-      static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
-  std::vector<std::int32_t> least(rows, kFixedMax), most(rows, -kFixedMax);
+  const auto months = static_cast<std::size_t>(scenario.months);
+  const std::size_t rows = static_cast<std::size_t>(series_count(scenario)) * months;
+  std::vector<std::int32_t> values(rows * kPilotPaths);
   constexpr std::uint64_t kBlocks = kPilotPaths / kLanes;
   std::atomic<std::uint64_t> next{0};
-  std::mutex mutex;
   on_threads(useful_threads(0, kBlocks), [&](unsigned) {
-    std::vector<std::int32_t> low(rows, kFixedMax), high(rows, -kFixedMax);
     Worker worker(scenario, layout, nullptr);
-    worker.memory().least = low.data();
-    worker.memory().most = high.data();
-    for (std::uint64_t block = next++; block < kBlocks; block = next++)
+    for (std::uint64_t block = next++; block < kBlocks; block = next++) {
+      worker.memory().pilot = values.data() + block * kLanes;
       isa.run_block(scenario, layout, seed, block * kLanes, kLanes, worker.memory());
-    const std::lock_guard lock(mutex);
-    for (std::size_t i = 0; i < rows; ++i)
-      least[i] = std::min(least[i], low[i]), most[i] = std::max(most[i], high[i]);
+    }
   });
-  // The pilot's range and half of it on either side, in 1,024 bins of a power of two.
   std::vector<BinRange> bins(rows);
-  for (std::size_t i = 0; i < rows; ++i) {
-    if (least[i] > most[i]) continue;
-    const std::int64_t span = std::max<std::int64_t>(static_cast<std::int64_t>(most[i]) - least[i], 1);
-    while ((static_cast<std::int64_t>(kBins) << bins[i].shift) < 2 * span) ++bins[i].shift;
-    const std::int64_t covered = static_cast<std::int64_t>(kBins) << bins[i].shift;
-    const std::int64_t lo = (static_cast<std::int64_t>(least[i]) + most[i] - covered) / 2;
-    bins[i].lo = static_cast<std::int32_t>(std::clamp<std::int64_t>(lo, -kFixedMax, kFixedMax));
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * kPilotPaths);
+    auto last = first + kPilotPaths;
+    if (const auto covenant = static_cast<std::int32_t>(row / months) - kMeasureCount; covenant >= 0) {
+      // A ratio to nothing is capped and far from all others: were it in the range, they would share few bins.
+      const CovenantTest test =
+          scenario
+              .covenant_test[scenario.covenant[covenant].first_test + static_cast<std::int32_t>(row % months)];
+      if (test.tested == 0) continue;
+      if (scenario.covenant[covenant].metric != Metric::liquidity)
+        last = std::remove_if(first, last, [&](std::int32_t x) { return is_capped(x, test.threshold); });
+    }
+    if (last != first) bins[row] = bins_over({first, last});
   }
   return bins;
 }

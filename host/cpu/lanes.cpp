@@ -75,11 +75,8 @@ struct Block {
         memory.integer + static_cast<std::size_t>(layout.observed.integer + series) * kRow;
     const std::int64_t row = static_cast<std::int64_t>(series) * scenario.months + month - 1;
     if (memory.trace != nullptr) memory.trace[row] = value[0];
-    if (memory.least != nullptr) {
-      for (std::int32_t lane = 0; lane < count; ++lane) {
-        memory.least[row] = min(memory.least[row], value[lane]);
-        memory.most[row] = max(memory.most[row], value[lane]);
-      }
+    if (memory.pilot != nullptr) {
+      for (std::int32_t lane = 0; lane < kLanes; ++lane) memory.pilot[row * kPilotPaths + lane] = value[lane];
     }
     if (memory.bins == nullptr) return;
     const BinRange range = memory.bins[row];
@@ -119,8 +116,9 @@ void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::u
     const MarketState market = first.load(layout.market);
     memory.plan[month - 1] = {market.log_supply, market.utilisation};
     for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
-      memory.plan_contracted[e * scenario.months + month - 1] = first.load(layout.contract_flows, e).revenue;
-      memory.plan_cfads[e * scenario.months + month - 1] = window_at(layout, e, month, 1, first).cfads;
+      const WindowRow flows = window_at(layout, e, month, 1, first);
+      memory.plan_contracted[e * scenario.months + month - 1] = flows.contracted;
+      memory.plan_cfads[e * scenario.months + month - 1] = flows.cfads;
     }
   }
 }

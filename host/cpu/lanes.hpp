@@ -18,6 +18,9 @@ constexpr std::int32_t kRow = kLanes + 16;
 constexpr std::int32_t kBatch = 4;
 constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 
+// Paths of the pilot run that says where the bins of the by-month histograms lie.
+constexpr std::int32_t kPilotPaths = 16 * kLanes;
+
 // Where a block works and writes. All arrays belong to the caller.
 struct BlockMemory {
   Real* real;                  // [layout.reals][kRow]
@@ -29,9 +32,8 @@ struct BlockMemory {
   std::int64_t* sum;           // [series][months]
   std::uint64_t* failing;      // [covenant][months]
   // The rest is null but where it is asked for.
-  std::int32_t* trace;  // [series][months] of lane 0
-  std::int32_t* least;  // [series][months], over all lanes of all blocks so far
-  std::int32_t* most;
+  std::int32_t* trace;     // [series][months] of lane 0
+  std::int32_t* pilot;     // every value: [series][months][kPilotPaths], from the block's place on
   PlanMonth* plan;         // [months] of lane 0
   Money* plan_contracted;  // [entity][months] of lane 0
   Money* plan_cfads;       // [entity][months] of lane 0

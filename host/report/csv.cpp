@@ -61,9 +61,20 @@ void event_lines(std::string& out, const Company& company, std::string_view id, 
         .text("")
         .text("");
     line.interval(event.cumulative[t]);
-    for (std::size_t k = 0; k < kBandPercents.size() + 2; ++k) line.text("");
+    for (std::size_t k = 0; k < 1 + kBandPercents.size() + 2; ++k) line.text("");  // plan, quantiles, bins
     line.end(out);
   }
+}
+
+// Its quantiles, how fine they are, and which of them are only bounds.
+void band_figures(Line& line, const Band& band) {
+  std::string outside;
+  for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
+    line.figure(band.quantiles[k].value);
+    if (band.quantiles[k].outside)
+      outside += fmt::format("{}p{}", outside.empty() ? "" : " ", kBandPercents[k]);
+  }
+  line.figure(band.bin_width).text(outside);
 }
 
 }  // namespace
@@ -101,13 +112,12 @@ std::string fcf_csv(const Company& company, const RiskReport& risk) {
 std::string covenants_csv(const Company& company, const RiskReport& risk) {
   std::string out;
   Line header;
-  for (const char* name :
-       {"covenant", "month", "threshold", "p_failing", "p_failing_low", "p_failing_high", "p_breached",
-        "p_breached_low", "p_breached_high", "headroom_plan", "headroom_mean"}) {
+  for (const char* name : {"covenant", "month", "threshold", "p_failing", "p_failing_low", "p_failing_high",
+                           "p_breached", "p_breached_low", "p_breached_high", "headroom_plan"}) {
     header.text(name);
   }
   for (const int percent : kBandPercents) header.text(fmt::format("headroom_p{}", percent));
-  header.end(out);
+  header.text("bin_width").text("out_of_range").end(out);
   for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
     const CovenantRisk& covenant = risk.covenants[v];
     const Series& headroom = risk.bands[static_cast<std::size_t>(kMeasureCount) + v];
@@ -117,8 +127,8 @@ std::string covenants_csv(const Company& company, const RiskReport& risk) {
       Line line;
       line.text(company.covenants[v].id).text(month_label(company, test.month)).figure(test.threshold);
       line.interval(test.failing).interval(covenant.breach.cumulative[row]);
-      line.figure(band.plan).figure(band.mean);
-      for (const HistogramQuantile& q : band.quantiles) line.figure(q.value);
+      line.figure(band.plan);
+      band_figures(line, band);
       line.end(out);
     }
   }
@@ -154,13 +164,8 @@ std::string monthly_csv(const Company& company, const RiskReport& risk) {
       Line line;
       line.text(name).text(unit).text(month_label(company, static_cast<std::int32_t>(t) + 1));
       line.figure(band.plan).figure(band.mean);
-      std::string outside;
-      for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-        line.figure(band.quantiles[k].value);
-        if (band.quantiles[k].outside)
-          outside += fmt::format("{}p{}", outside.empty() ? "" : " ", kBandPercents[k]);
-      }
-      line.figure(band.bin_width).text(outside).end(out);
+      band_figures(line, band);
+      line.end(out);
     }
   }
   return out;

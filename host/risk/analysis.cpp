@@ -131,6 +131,8 @@ Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int
   found.measure = covenant < 0 ? static_cast<Measure>(series) : kMeasureCount;
   const double units =
       covenant < 0 ? units_of_measure(scenario, found.measure) : units_of_headroom(scenario, covenant);
+  // Not of a ratio that may be one to nothing: a few capped values would make it up.
+  const bool has_mean = covenant < 0 || scenario.covenant[covenant].metric == Metric::liquidity;
   for (std::int32_t month = 0; month < outcomes.months; ++month) {
     const std::size_t cell = at(series) * at(outcomes.months) + at(month);
     const std::span bins(outcomes.histogram.data() + cell * kBins, kBins);
@@ -138,7 +140,8 @@ Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int
     Band band;
     for (const std::uint64_t count : bins) band.paths += count;
     if (band.paths > 0) {
-      band.mean = static_cast<double>(outcomes.sum[cell]) / static_cast<double>(band.paths) / units;
+      if (has_mean)
+        band.mean = static_cast<double>(outcomes.sum[cell]) / static_cast<double>(band.paths) / units;
       band.bin_width = std::ldexp(1 / units, range.shift);
       for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
         band.quantiles[k] = histogram_quantile(bins, range, kBandPercents[k]);

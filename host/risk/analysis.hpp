@@ -139,7 +139,7 @@ struct Violations {
 // A measure by month. Quantiles come from histograms and are off by less than a bin's width.
 struct Band {
   std::uint64_t paths = 0;  // 0: no covenant test in this month
-  double mean = kUnknown;
+  double mean = kUnknown;   // unknown of a ratio's headroom
   std::array<HistogramQuantile, kBandPercents.size()> quantiles{};
   double bin_width = kUnknown;
   std::optional<double> plan;

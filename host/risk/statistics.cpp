@@ -64,11 +64,12 @@ HistogramQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRan
   std::size_t bin = 0;
   while (below + bins[bin] < rank) below += bins[bin++];
   const double width = std::ldexp(1.0, range.shift);
-  const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
   // Values are integers: bin b holds lo + b width .. lo + (b + 1) width - 1.
-  const double value =
-      range.lo + static_cast<double>(bin) * width + (range.shift == 0 ? 0.0 : inside * (width - 1));
-  return {value, bin == 0 || bin + 1 == bins.size()};
+  const double first = range.lo + static_cast<double>(bin) * width;
+  if (bin == 0) return {first + width - 1, true};
+  if (bin + 1 == bins.size()) return {first, true};
+  const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
+  return {first + (range.shift == 0 ? 0.0 : inside * (width - 1)), false};
 }
 
 }  // namespace headroom

@@ -57,7 +57,7 @@ double expected_shortfall_error(double tail_variance, double quantile, double me
                                 std::uint64_t tail);
 
 // Quantile of a histogram over BinRange: interpolated inside its bin, so off by less than a bin's width. The
-// end bins also hold what lies beyond them: a quantile that falls there is marked.
+// end bins also hold what lies beyond them: a quantile that falls there is marked, and the value is its bound.
 struct HistogramQuantile {
   double value = kUnknown;
   bool outside = false;

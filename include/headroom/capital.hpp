@@ -76,15 +76,15 @@ HEADROOM_HD TrancheStep amortise(TrancheState state, DebtFlows flows, Real payme
   return {state, flows};
 }
 
-// At maturity: convert where the share price allows it, refinance where the market does, else repay. The
-// undrawn lapses. `conversion_price` and `leverage_limit` are out of reach where a tranche can't convert or be
-// refinanced.
+// At maturity: convert where the share price allows it, extend where the market does and the lenders have not
+// called it, drawn or not; else repay, and the undrawn lapses. `conversion_price` and `leverage_limit` are out
+// of reach where a tranche can't convert or be refinanced.
 HEADROOM_HD TrancheStep mature(TrancheState state, DebtFlows flows, const EntityState& entity,
-                               const MarketState& m, Real conversion_price, Real leverage_limit,
-                               Real refinance_spread, Real ledger_usd) {
+                               const MarketState& m, std::int32_t accelerated, Real conversion_price,
+                               Real leverage_limit, Real refinance_spread, Real ledger_usd) {
   const bool converts = entity.share_price > conversion_price;
   const bool refinances =
-      (!converts) & (m.window_open != 0) & (entity.leverage <= leverage_limit) & (state.balance > 0);
+      (!converts) & (m.window_open != 0) & (entity.leverage <= leverage_limit) & (accelerated == 0);
   const Money converted = select(converts, state.balance, 0);
   const Money repaid = select(converts | refinances, 0, state.balance);
   state.balance -= converted + repaid;
@@ -117,10 +117,12 @@ HEADROOM_HD LastInstalment last_instalment(Money amount, std::int32_t term_month
   return {instalment, amount - term_months * instalment};
 }
 
-// Draws repaid one by one; those that end this month are paid in full and then due no more.
+// Draws repaid one by one; those that end this month are paid in full and then due no more. A refinanced
+// tranche is a bullet.
 HEADROOM_HD TrancheStep repay_draws(TrancheState state, DebtFlows flows, Instalments& due,
                                     const LastInstalment& ending) {
-  const Money paid = max(min(due.level + ending.rest, state.balance), 0);
+  const Money level = max(min(due.level + ending.rest, state.balance), 0);
+  const Money paid = select(state.refinanced != 0, 0, level);
   due.level -= ending.instalment;
   state.balance -= paid;
   flows.balance -= paid;

@@ -75,7 +75,8 @@ HEADROOM_HD CustomerTotals count_loss(CustomerTotals totals, std::int32_t status
 // What of a contract's month is the same on every path.
 struct ContractTerms {
   Real t;
-  Real wanted, wanted_end;        // GPUs, in the month and at its end: from the contract date on, 0 before
+  Real gpus, before;              // of a whole month; of that the part before the contract date
+  Real wanted_end;                // GPUs at the month end: 0 before the contract date
   Real full_at;                   // GPUs at the month end that count as full delivery
   Real end_if_full;               // end of the term that then starts
   Real fee_per_gpu;               // ledger units a month per GPU and USD per GPU-hour
@@ -98,7 +99,8 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
   const Real fee_per_gpu = kHoursPerMonth / ledger_usd;
   return {
       .t = t,
-      .wanted = t > c.start_month ? c.gpus : 0.0F,
+      .gpus = c.gpus,
+      .before = c.gpus * clamp(c.start_month - (t - 1.0F), 0.0F, 1.0F),
       .wanted_end = t >= c.start_month ? c.gpus : 0.0F,
       .full_at = 0.999F * c.gpus,
       .end_if_full = (c.fixed_term != 0 ? c.start_month : t) + c.term_months,
@@ -128,14 +130,15 @@ HEADROOM_HD std::uint32_t contract_needs(const ContractState& state, std::int32_
 }
 
 // Who is served this month, what it takes from the site, and the fee: take-or-pay in full, the rest by usage;
-// the last month may be cut by the end date. `delivering`: a lane may be pending.
+// the first month may be cut by the contract date, the last by the end date. `delivering`: a lane may be
+// pending.
 template <bool delivering>
 HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, SiteMonth site, ContractFlows flows,
                                const MarketState& m) {
   const Real part = clamp(state.end - (x.t - 1.0F), 0.0F, 1.0F);
   const Real in_force = select(state.status == kInForce, 1.0F, 0.0F);
   const Real live = delivering ? select(state.status == kPending, 1.0F, in_force) : in_force;
-  const Real gpus = min(live * x.wanted * part, site.left);
+  const Real gpus = min(live * max(fma(x.gpus, part, -x.before), 0.0F), site.left);
   const Real served_end = min(live * x.wanted_end, site.left_end);
   site.left -= gpus;
   site.left_end -= served_end;

@@ -80,14 +80,6 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
 
   // 2. Sites are ordered, refused, paid for, open and depreciate.
-  for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.site_flows, SiteFlows{}, e);
-      p.store(l.contract_flows, ContractFlows{}, e);
-      p.store(l.pool_flows, PoolFlows{}, e);
-      p.store(l.debt_flows, DebtFlows{}, e);
-    });
-  }
   for (std::int32_t d = 0; d < s.tranche.size + s.entity.size; ++d) {
     if (d >= s.tranche.size || finances_sites(s, d))
       lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
@@ -151,7 +143,8 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       lanes.each([&](auto p) HEADROOM_LANE {
         TrancheControl control = p.load(l.tranche_control, d);
         control.accelerated |= control.follows;
-        p.store(l.tranche_control, control, d);
+        control.follows = 0;
+        store<&TrancheControl::accelerated, &TrancheControl::follows>(p, l.tranche_control, control, d);
       });
     }
   }
@@ -224,6 +217,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   if (!last) return;
   const std::int32_t parent = s.entity.size - 1;
   const Real opening_shares = s.entity[parent].shares_million;
+  for (std::int32_t i = 0; i < s.site.size; ++i) keep_site(s, l, i, columns.months_late(i), lanes);
   lanes.each([&](auto p)
                  HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
   lanes.each([&](auto p) HEADROOM_LANE { p.store(l.first_breach, FirstBreach{kNever, kNever}); });

@@ -160,6 +160,17 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   }
 }
 
+// Whether a breach of some covenant sets anything off for it.
+HEADROOM_HD bool targeted(const Scenario& s, std::int32_t tranche) {
+  bool any = false;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Covenant& covenant = s.covenant[v];
+    for (std::int32_t k = 0; k < covenant.targets; ++k)
+      any = any || s.covenant_target[covenant.first_target + k] == tranche;
+  }
+  return any;
+}
+
 // Nothing is set off until a breach of this month end does; where no covenant can, nothing ever was.
 template <class Lanes>
 HEADROOM_HD void clear_controls(const Scenario& s, const StateLayout& l, Lanes& lanes) {
@@ -170,8 +181,10 @@ HEADROOM_HD void clear_controls(const Scenario& s, const StateLayout& l, Lanes& 
     lanes.each([&](auto p) HEADROOM_LANE { p.store(l.entity_control, EntityControl{}, e); });
   }
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    if (!targeted(s, d)) continue;
     lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.tranche_control, TrancheControl{0.0F, 0, 0, p.load(l.tranche_control, d).accelerated, 0}, d);
+      store<&TrancheControl::margin, &TrancheControl::draws_stopped, &TrancheControl::swept>(
+          p, l.tranche_control, TrancheControl{}, d);
     });
   }
 }

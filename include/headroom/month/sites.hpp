@@ -115,4 +115,24 @@ HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std
   });
 }
 
+// What is kept of a site when the path is done: by how much it opens late, or that it never does.
+template <class Lanes>
+HEADROOM_HD void keep_site(const Scenario& s, const StateLayout& l, std::int32_t i, std::int32_t late_column,
+                           Lanes& lanes) {
+  const Site site = s.site[i];
+  if (site.running != 0) {
+    lanes.each([&](auto p) HEADROOM_LANE { p.keep(late_column, 0); });
+    return;
+  }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const SiteConstants path = p.load(l.site_constants, i);
+    const std::int32_t given_up = path.cancelled | select(p.load(l.site, i).status > kOrdered, 1, 0);
+    const Real late = path.ready - site.planned_ready_month;
+    PathTotals totals = p.load(l.totals);
+    totals.worst_delay = max(totals.worst_delay, select(given_up != 0, 0.0F, late));
+    store<&PathTotals::worst_delay>(p, l.totals, totals);
+    p.keep(late_column, select(given_up != 0, kNever, min(fixed(late), kNever - 1)));
+  });
+}
+
 }  // namespace headroom

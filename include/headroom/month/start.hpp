@@ -77,8 +77,7 @@ HEADROOM_HD void draw_stages(const Scenario& s, const StateLayout& l, std::int32
 
 // Its commissioning, cost and permit.
 template <class Lanes>
-HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t i, std::int32_t late_column,
-                           Lanes& lanes) {
+HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
   const Site site = s.site[i];
   const Mask delivery(s.on(kDelivery)), overrun(s.on(kOverrun));
   const DelayParams delay = site.commissioning_delay;
@@ -89,23 +88,17 @@ HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t
   const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
   lanes.each([&](auto p) HEADROOM_LANE {
     SiteConstants path = p.load(l.site_constants, i);
-    PathTotals totals = p.load(l.totals);
     const Real systemic = p.load(l.constants).systemic;
     path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
     path.ready += unplanned;
     path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
     path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
     p.store(l.site_constants, path, i);
-    const Real late = path.ready - site.planned_ready_month;
-    totals.worst_delay = max(totals.worst_delay, late);
-    store<&PathTotals::worst_delay>(p, l.totals, totals);
-    p.keep(late_column, select(path.cancelled != 0, kNever, min(fixed(late), kNever - 1)));
   });
 }
 
 template <class Lanes>
 HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
-  const ColumnLayout columns = column_layout(s);
   const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), defaults(s.on(kDefault)),
       options(s.on(kOptions)), any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
   const auto parameters = lanes.draw(0, 0, s.path_stream);
@@ -130,9 +123,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     open_site(s, l, i, lanes);
     if (s.site[i].running == 0) {
       draw_stages(s, l, i, lanes);
-      draw_site(s, l, i, columns.months_late(i), lanes);
-    } else {
-      lanes.each([&](auto p) HEADROOM_LANE { p.keep(columns.months_late(i), 0); });
+      draw_site(s, l, i, lanes);
     }
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
@@ -165,6 +156,9 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       p.store(l.instalments, Instalments{}, d);
       p.store(l.tranche_month, TrancheMonth{}, d);
     });
+    for (std::int32_t v = 0; v < s.tranche[d].vintages; ++v) {
+      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.vintage, Vintage{0}, s.tranche[d].first_vintage + v); });
+    }
   }
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.tranche, TrancheState{}, s.tranche.size);
@@ -176,6 +170,10 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.entity, opening, e);
       p.store(l.entity_control, EntityControl{}, e);
+      p.store(l.site_flows, SiteFlows{}, e);
+      p.store(l.contract_flows, ContractFlows{}, e);
+      p.store(l.pool_flows, PoolFlows{}, e);
+      p.store(l.debt_flows, DebtFlows{}, e);
     });
   }
   if (s.entity.size > 1) open_windows(s, l, s.group(), 0, s.entity.size, lanes);

@@ -149,8 +149,9 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
                 &TrancheState::refinanced>{},
          Fields<&DebtFlows::converted, &DebtFlows::maturities, &DebtFlows::new_shares>{},
          [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
-           return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market), conversion_price,
-                         leverage_limit, tranche.refinance_spread, s.ledger_usd);
+           return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market),
+                         p.load(l.tranche_control, d).accelerated, conversion_price, leverage_limit,
+                         tranche.refinance_spread, s.ledger_usd);
          });
   }
   if (tranche.refinanceable != 0 && month == tranche.maturity + tranche.refinance_months) {

@@ -18,6 +18,7 @@
 #include "cuda/device_columns.cuh"
 #include "cuda/generator.cuh"
 #include "headroom/month.hpp"
+#include "host/memory.hpp"
 #include "host/risk/host_columns.hpp"
 
 namespace headroom {
@@ -282,6 +283,11 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   if (sizes.columns_on_device) {
     device_columns = std::make_unique<DeviceColumns>(columns, paths);
   } else {
+    const std::uint64_t bytes = static_cast<std::uint64_t>(columns) * paths * sizeof(std::int32_t);
+    if (const auto available = available_memory(); available && bytes > *available)
+      throw std::runtime_error("the kept columns fit neither the card nor the " +
+                               std::to_string(*available >> 30) + " GiB of memory that are free: they take " +
+                               std::to_string(bytes >> 30) + "; run with a smaller --exact-paths");
     host_columns = std::make_unique<HostColumns>(columns, paths, plan.threads);
     chunk_columns = DeviceBuffer<std::int32_t>(static_cast<std::uint64_t>(columns) * sizes.chunk, "columns");
   }
@@ -303,9 +309,11 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
     check(cudaGetLastError(), "launch of simulate_paths", __FILE__, __LINE__);
     check(cudaDeviceSynchronize(), "simulate_paths", __FILE__, __LINE__);
     if (host_columns) {
-      HEADROOM_CUDA(cudaMemcpy2D(host_columns->column(0) + first, paths * sizeof(std::int32_t), job.columns,
-                                 job.column_stride * sizeof(std::int32_t), job.count * sizeof(std::int32_t),
-                                 static_cast<std::size_t>(columns), cudaMemcpyDeviceToHost));
+      // One by one: cudaMemcpy2D takes no pitch from 2 GiB on.
+      for (std::int32_t c = 0; c < columns; ++c)
+        HEADROOM_CUDA(cudaMemcpy(host_columns->column(c) + first,
+                                 job.columns + static_cast<std::uint64_t>(c) * job.column_stride,
+                                 job.count * sizeof(std::int32_t), cudaMemcpyDeviceToHost));
     }
     if (plan.progress) plan.progress(first + job.count, paths);
   }

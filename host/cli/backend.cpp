@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "host/cli/cli.hpp"
-#include "host/cli/memory.hpp"
 #include "host/cpu/cpu.hpp"
+#include "host/memory.hpp"
 #include "host/risk/simulation.hpp"
 
 namespace headroom::cli {

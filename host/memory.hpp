@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <optional>
 
-namespace headroom::cli {
+namespace headroom {
 
 // Bytes: the kernel's estimate of what is available, or what the container (cgroup) leaves where that is less.
 // Nothing where neither is known.
 std::optional<std::uint64_t> available_memory();
 
-}  // namespace headroom::cli
+}  // namespace headroom

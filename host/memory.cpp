@@ -1,10 +1,10 @@
-#include "host/cli/memory.hpp"
+#include "host/memory.hpp"
 
 #include <algorithm>
 #include <fstream>
 #include <string>
 
-namespace headroom::cli {
+namespace headroom {
 
 namespace {
 
@@ -55,4 +55,4 @@ std::optional<std::uint64_t> available_memory() {
   return least;
 }
 
-}  // namespace headroom::cli
+}  // namespace headroom

@@ -323,7 +323,8 @@ TEST(ConfigReader, WrongSets) {
        "--set site.a.id:1:8: 'site.a.id' cannot be set (a path names tables, elements by their id, and last a "
        "key other "
        "than id); write for example site.vineland-1.gpus=100"},
-      {"site", "--set site:1:1: no value (--set takes key=value); write for example market.price.eta=1.1"},
+      {"site",
+       "--set site:1:1: no value (--set takes key=value); write for example market.supply.start_tightness=0.1"},
       {"=5",
        "--set :1:1: '' cannot be set (a path names tables, elements by their id, and last a key other than "
        "id); write "

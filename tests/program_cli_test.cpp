@@ -16,7 +16,8 @@
 
 namespace {
 
-const std::string kDemo = HEADROOM_SOURCE_DIR "/configs/demo.toml";
+const std::string kConfigs = HEADROOM_SOURCE_DIR "/configs";
+const std::string kDemo = kConfigs + "/demo.toml";
 
 struct Result {
   int code = -1;  // exit code; 128 + signal if one ended it
@@ -115,6 +116,9 @@ TEST_F(ProgramTest, WrongCommandLine) {
         Row{{"run", kDemo, "--backend", "cuad"}, "did you mean cuda?"},
         Row{{"run", kDemo, "--isa", "avx-512"}, "did you mean avx512?"},
         Row{{"run", kDemo, "--first-path", "18446744073709551615"}, "beyond path 2^64 - 1"},
+        Row{{"run", kDemo, "--out", ""}, "--out is empty"},
+        Row{{"bench", "--configs", kConfigs, "--backend", "cdua"}, "did you mean cuda?"},
+        Row{{"bench", "--configs", kConfigs, "--isa", "avx3"}, "--isa 'avx3' is none of auto, baseline"},
         Row{{"plan", kDemo, "--paths", "5"}, "headroom plan has no option '--paths'"}}) {
     const Result result = run(row.words);
     EXPECT_EQ(result.code, 2) << row.says;
@@ -142,6 +146,20 @@ TEST_F(ProgramTest, PlanAndCheck) {
   const Result check = run({"check", kDemo});
   EXPECT_EQ(check.code, 0) << check.err;
   EXPECT_TRUE(contains(check.out, "no problem found"));
+}
+
+TEST_F(ProgramTest, APlanSaysWhatItIsOf) {
+  const std::string key = "site.abilene.unplanned_months";
+  const Result plan = run({"plan", kDemo, "--set", key + "=4"});
+  EXPECT_TRUE(contains(plan.out, key + " = 4 (not in the config)")) << plan.out.substr(0, 300);
+  EXPECT_NE(plan.out.substr(0, plan.out.find('\n')), run({"plan", kDemo}).out.substr(0, plan.out.find('\n')));
+}
+
+TEST_F(ProgramTest, APlanBeyondTheLedgerIsNotToBeTrusted) {
+  const Result plan = run({"plan", kDemo, "--set", "entity.halcyon.sga_fixed_musd_per_month=100000"});
+  EXPECT_EQ(plan.code, 3);
+  EXPECT_TRUE(contains(plan.err, "violates identities of the model (")) << plan.err;
+  EXPECT_TRUE(contains(plan.err, "out of range")) << plan.err;
 }
 
 TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {
@@ -178,10 +196,9 @@ TEST_F(ProgramTest, BeyondTheExactPathsTheResolutionIsTold) {
 }
 
 TEST_F(ProgramTest, Bench) {
-  const std::string configs = std::string(HEADROOM_SOURCE_DIR) + "/configs";
   const std::string rows = (folder_ / "bench" / "rows.json").string();
   const Result result =
-      run({"bench", "--configs", configs, "--backend", "cpu", "--repetitions", "2", "--row-seconds", "5",
+      run({"bench", "--configs", kConfigs, "--backend", "cpu", "--repetitions", "2", "--row-seconds", "5",
            "--filter", "^floor/.*/demo|whole/cold/demo/1e.05|object/covenant", "--json", rows});
   EXPECT_EQ(result.code, 0) << result.err;
   std::ifstream in(rows);
@@ -197,8 +214,32 @@ TEST_F(ProgramTest, Bench) {
   }
   EXPECT_EQ(names, (std::vector<std::string>{"floor/words/demo", "floor/normals/demo", "whole/cold/demo/1e+05",
                                              "object/covenant"}));
-  EXPECT_TRUE(contains(run({"bench", "--configs", configs, "--filter", "("}).err, "is no regular expression"));
+  EXPECT_TRUE(contains(run({"bench", "--configs", kConfigs, "--filter", "("}).err, "is no regular expression"));
   EXPECT_TRUE(contains(run({"bench", "--configs", "/nowhere"}).err, "no demo.toml in '/nowhere'"));
+}
+
+TEST_F(ProgramTest, BenchKeepsOldResultsWhereItHasNoNewOnes) {
+  const std::string rows = (folder_ / "rows.json").string();
+  std::ofstream(rows) << "old";
+  const Result nothing = run({"bench", "--configs", kConfigs, "--filter", "flor/words", "--json", rows});
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_TRUE(contains(nothing.err, "no row's name holds 'flor/words'")) << nothing.err;
+  EXPECT_EQ(read(rows), "old");
+
+  // One row is done soon; the next takes far longer than the signal does.
+  const pid_t child = start({"bench", "--configs", kConfigs, "--backend", "cpu", "--threads", "1", "--isa",
+                             "baseline", "--repetitions", "1", "--row-seconds", "3600", "--filter",
+                             "floor/words/demo|paths/demo/120m/1e.06", "--json", rows},
+                            (folder_ / "out").string());
+  for (int tries = 0; tries < 1000 && !contains(read(folder_ / "out"), "floor/words/demo"); ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGINT);
+  const Result result = finish(child);
+  EXPECT_EQ(result.code, 130);
+  EXPECT_TRUE(contains(result.err, "1 rows were measured, and written as not complete")) << result.err;
+  const auto json = nlohmann::json::parse(read(rows));
+  EXPECT_FALSE(json.at("context").at("complete").get<bool>());
+  EXPECT_EQ(json.at("rows").size(), 1U);
 }
 
 TEST_F(ProgramTest, TooManyPathsForTheMemory) {
@@ -223,6 +264,10 @@ TEST_F(ProgramTest, OutputThatCannotBeWritten) {
   EXPECT_EQ(folder.out, "");  // said before the run
   if (std::filesystem::exists("/dev/full")) {
     EXPECT_EQ(finish(start({"info"}, "/dev/full")).code, 5);
+    const std::filesystem::path results = folder_ / "results";
+    const auto run_into = start({"run", kDemo, "--paths", "1k", "--out", results.string()}, "/dev/full");
+    EXPECT_EQ(finish(run_into).code, 5);
+    EXPECT_GT(read(results / "summary.json").size(), 100U);  // files are written before the text
   }
 }
 

@@ -1,10 +1,12 @@
 // What is printed and written: digits, tables, JSON, CSV, files.
 #include "host/report/report.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -18,19 +20,19 @@
 namespace headroom::report {
 namespace {
 
-TEST(SupportedDigits, LastDigitIsWorthHalfAStandardError) {
+TEST(SupportedDigits, TheLastDigitStandsWhereTheErrorsFirstDoes) {
   struct Row {
     double value, error;
     int most;
     const char* text;
   };
   for (const Row& row :
-       {Row{1234.5678, 0.8, 6, "1,235"}, Row{1234.5678, 2, 6, "1,235"}, Row{1234.5678, 2.1, 6, "1,230"},
-        Row{1234.5678, 0.2, 6, "1,234.6"}, Row{1234.5678, 0.02, 6, "1,234.57"}, Row{1234.5678, 700, 6, "1,000"},
-        Row{-31412.3, 45, 1, "-31,400"}, Row{1234.5678, 0.0001, 2, "1,234.57"}, Row{1234.5678, 0, 1, "1,234.6"},
-        Row{1234, 0, 1, "1,234"}, Row{1234.5678, kUnknown, 1, "1,234.6"}, Row{0.04, 3, 2, "0"},
-        Row{-0.04, 3, 2, "0"}, Row{-12.0, 300, 2, "0"}, Row{kUnknown, 1, 2, "-"},
-        Row{999999.9, 0.5, 3, "1,000,000"}}) {
+       {Row{1234.5678, 0.8, 6, "1,234.6"}, Row{1234.5678, 1, 6, "1,235"}, Row{1234.5678, 9.9, 6, "1,235"},
+        Row{1234.5678, 10, 6, "1,230"}, Row{1234.5678, 0.2, 6, "1,234.6"}, Row{1234.5678, 0.02, 6, "1,234.57"},
+        Row{1234.5678, 700, 6, "1,200"}, Row{-31412.3, 45, 1, "-31,410"}, Row{1234.5678, 0.0001, 2, "1,234.57"},
+        Row{1234.5678, 0, 1, "1,234.6"}, Row{1234, 0, 1, "1,234"}, Row{1234.5678, kUnknown, 1, "1,234.6"},
+        Row{0.04, 3, 2, "0"}, Row{-0.04, 3, 2, "0"}, Row{-12.0, 300, 2, "0"}, Row{kUnknown, 1, 2, "-"},
+        Row{999999.9, 5, 3, "1,000,000"}}) {
     EXPECT_EQ(supported(row.value, row.error, row.most), row.text) << row.value << " +- " << row.error;
   }
 }
@@ -46,12 +48,26 @@ TEST(ErrorText, IsNeverShownAsZeroWhereItIsNot) {
 
 TEST(Percent, ValueAndInterval) {
   EXPECT_EQ(percent(wilson(123, 10000)), "1.2");
-  EXPECT_EQ(percent_interval(wilson(123, 10000)), "1.03-1.47");
+  EXPECT_EQ(percent_interval(wilson(123, 10000)), "1.0-1.5");
   EXPECT_EQ(percent(wilson(0, 1000000)), "0");
   EXPECT_EQ(percent_interval(wilson(0, 1000000)), "0-0.00038");
   EXPECT_EQ(percent(wilson(3, 4)), "75");
-  EXPECT_EQ(percent(wilson(10000, 10000)), "100.00");
+  EXPECT_EQ(percent(wilson(10000, 10000)), "100");
+  EXPECT_EQ(percent_interval(wilson(10000, 10000)), "99.962-100");
   EXPECT_EQ(percent(wilson(0, 0)), "-");
+}
+
+TEST(Percent, StandsInItsInterval) {
+  for (std::uint64_t of : {100U, 10'000U, 20'000U, 1'000'000U}) {
+    for (std::uint64_t count = 0; count <= of; count += of / 50) {
+      const Probability p = wilson(count, of);
+      const std::string interval = percent_interval(p);
+      const std::size_t dash = interval.find('-');
+      const double value = std::stod(percent(p));
+      EXPECT_LE(std::stod(interval.substr(0, dash)), value) << count << " of " << of;
+      EXPECT_GE(std::stod(interval.substr(dash + 1)), value) << count << " of " << of;
+    }
+  }
 }
 
 TEST(Table, AlignsByCharacters) {
@@ -187,7 +203,7 @@ TEST_F(ReportTest, MonthlyCsv) {
   ASSERT_EQ(text.size(), 1U + static_cast<std::size_t>(kMeasureCount) * 3 + 1);
   EXPECT_EQ(text[0], "series,unit,month,plan,mean,p5,p10,p25,p50,p75,p90,p95,bin_width,out_of_range");
   EXPECT_EQ(text[1], "revenue,musd,2025-11,0,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.001,");
-  EXPECT_EQ(text.back().substr(0, 31), "headroom/dscr,ratio,2025-12,0,-");
+  EXPECT_EQ(text.back().substr(0, 31), "headroom/dscr,ratio,2025-12,0,,");
   EXPECT_NE(text.back().find(",p5 p10 p25 p50 p75 p90 p95"), std::string::npos);
   for (const std::string& line : text) EXPECT_EQ(cells(line), cells(text[0])) << line;
 }
@@ -256,6 +272,27 @@ TEST_F(FilesTest, AFailureLeavesOldFilesAndNothingElse) {
   EXPECT_THROW(write_files(folder_, {{"a.csv", "new\n"}, {"b.json", "{}"}}), OutputError);
   EXPECT_EQ(read("a.csv"), "old\n");
   EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(FilesTest, ALinkIsFollowedAndAPipeWrittenInto) {
+  std::filesystem::create_symlink("target.json", folder_ / "link.json");  // not there yet
+  write_file(folder_ / "link.json", "one");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link.json"));
+  EXPECT_EQ(read("target.json"), "one");
+  write_file(folder_ / "link.json", "two");
+  EXPECT_EQ(read("target.json"), "two");
+
+  const std::filesystem::path pipe = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  prepare_file(pipe);
+  write_file(pipe, "through");
+  std::string got(16, ' ');
+  got.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(reader, got.data(), got.size()))));
+  close(reader);
+  EXPECT_EQ(got, "through");
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
 }
 
 TEST_F(FilesTest, FullDisk) {

@@ -72,7 +72,7 @@ std::string table_foot() {
 }
 
 std::string to_json(const Settings& settings, const std::vector<std::string>& command,
-                    const std::string& device, const std::vector<Row>& rows) {
+                    const std::string& device, const std::vector<Row>& rows, bool complete) {
   using Json = nlohmann::ordered_json;
   Json list = Json::array();
   for (const Row& row : rows) {
@@ -108,6 +108,7 @@ std::string to_json(const Settings& settings, const std::vector<std::string>& co
                         {"isa", settings.isa},
                         {"repetitions", settings.repetitions},
                         {"row_seconds", settings.row_seconds},
+                        {"complete", complete},
                         {"command", command}};
   return Json{{"context", context}, {"rows", list}}.dump(1) + "\n";
 }

@@ -45,8 +45,8 @@ void run_suite(const Settings& settings, const std::function<void(const Row&)>& 
 std::string table_head();
 std::string table_line(const Row& row);
 std::string table_foot();
-// The rows with machine, compiler, flags and commit.
+// The rows with machine, compiler, flags and commit; `complete`: not interrupted.
 std::string to_json(const Settings& settings, const std::vector<std::string>& command,
-                    const std::string& device, const std::vector<Row>& rows);
+                    const std::string& device, const std::vector<Row>& rows, bool complete);
 
 }  // namespace headroom::bench

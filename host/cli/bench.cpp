@@ -56,7 +56,7 @@ bench::Settings read_settings(const po::variables_map& options) {
   settings.repetitions = parse_count("repetitions", options["repetitions"].as<std::string>(), 1, 1000);
   settings.row_seconds = parse_count("row-seconds", options["row-seconds"].as<std::string>(), 1, 1'000'000);
   settings.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
-  settings.isa = options["isa"].as<std::string>();
+  settings.isa = parse_isa(options);
   settings.configs = options["configs"].as<std::string>();
   if (!std::filesystem::exists(std::filesystem::path(settings.configs) / "demo.toml")) {
     throw UsageError(fmt::format("no demo.toml in '{}'; give --configs the folder of the companies' configs",
@@ -73,13 +73,12 @@ int bench_command(const Arguments& arguments) {
   const auto options = parse(bench_usage(), arguments);
   if (!options) return kOk;
   bench::Settings settings = read_settings(*options);
-  const Chosen chosen = choose_backend(options->at("backend").as<std::string>(), settings.isa);
+  const Chosen chosen = choose_backend(parse_backend(*options), settings.isa);
   settings.backend = chosen.backend->name();
   const std::string device =
       settings.backend == "cuda" ? probe_cuda().text : "cpu, " + cpu_isas().back() + " at best";
-  const std::filesystem::path json = options->count("json") != 0 ? options->at("json").as<std::string>() : "";
-  const std::filesystem::path folder = json.has_parent_path() ? json.parent_path() : ".";
-  if (!json.empty()) report::prepare_folder(folder);
+  const std::filesystem::path json = parse_path(*options, "json");
+  if (!json.empty()) report::prepare_file(json);
 
   const StopOnInterrupt guard;
   std::vector<bench::Row> rows;
@@ -95,13 +94,20 @@ int bench_command(const Arguments& arguments) {
   } catch (const Interrupted&) {
     interrupted = true;
   }
+  if (rows.empty() && !interrupted)
+    throw UsageError(fmt::format("no row's name holds '{}'; nothing was measured or written", settings.filter));
   fmt::print("{}", bench::table_foot());
-  if (!json.empty()) {
+  std::fflush(stdout);
+  if (!json.empty() && !rows.empty()) {
     std::vector<std::string> command = {"headroom", "bench"};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    report::write_files(folder, {{json.filename().string(), bench::to_json(settings, command, device, rows)}});
+    report::write_file(json, bench::to_json(settings, command, device, rows, !interrupted));
   }
-  if (interrupted) return kInterrupted;
+  if (interrupted) {
+    fmt::print(stderr, "headroom: interrupted; {} rows were measured{}\n", rows.size(),
+               json.empty() || rows.empty() ? "" : ", and written as not complete");
+    return kInterrupted;
+  }
   return wrong ? kIdentityFailed : kOk;
 }
 

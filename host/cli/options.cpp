@@ -1,7 +1,9 @@
 #include "host/cli/options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -171,6 +173,30 @@ int parse_count(std::string_view option, std::string_view text, int least, int m
     throw UsageError(fmt::format("--{} '{}' is not a whole number from {} to {}", option, text, least, most));
   }
   return *value;
+}
+
+std::string parse_word(const po::variables_map& options, const char* name,
+                       const std::vector<std::string>& words) {
+  std::string given = options[name].as<std::string>();
+  if (std::find(words.begin(), words.end(), given) != words.end()) return given;
+  const auto nearest = config::nearest(given, words);
+  throw UsageError(fmt::format("--{} '{}' is none of {}{}", name, given, fmt::join(words, ", "),
+                               nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
+}
+
+std::string parse_backend(const po::variables_map& options) {
+  return parse_word(options, "backend", {"auto", "cpu", "cuda"});
+}
+
+std::string parse_isa(const po::variables_map& options) {
+  return parse_word(options, "isa", {"auto", "baseline", "avx2", "avx512"});
+}
+
+std::string parse_path(const po::variables_map& options, const char* name) {
+  if (options.count(name) == 0) return "";
+  std::string path = options[name].as<std::string>();
+  if (path.empty()) throw UsageError(fmt::format("--{} is empty; give a path, or leave it out", name));
+  return path;
 }
 
 }  // namespace headroom::cli

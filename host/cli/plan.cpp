@@ -1,7 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
 
 #include "host/cli/options.hpp"
 #include "host/cpu/cpu.hpp"
+#include "host/report/format.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/plan_table.hpp"
 
@@ -36,7 +40,12 @@ int plan_command(const Arguments& arguments) {
   const PlanTable table = plan_table(company, scenario, plan_trace(scenario));
   fmt::print("{}",
              report::plan_text(company, scenario, table, check_guidance(company, scenario, table, nullptr)));
-  return kOk;
+  const std::vector<std::string> violated = report::violation_names(plan_violations(scenario));
+  if (violated.empty()) return kOk;
+  std::fflush(stdout);
+  fmt::print(stderr, "headroom: the plan violates identities of the model ({}); it is not to be trusted\n",
+             fmt::join(violated, ", "));
+  return kIdentityFailed;
 }
 
 }  // namespace headroom::cli

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -11,7 +10,6 @@
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
-#include "host/config/problems.hpp"
 #include "host/cpu/cpu.hpp"
 #include "host/engine.hpp"
 #include "host/report/files.hpp"
@@ -57,17 +55,6 @@ Usage run_usage() {
   return usage;
 }
 
-// One of a few words.
-std::string word(const po::variables_map& options, const char* name, const std::vector<std::string>& words) {
-  std::string given = options[name].as<std::string>();
-  if (std::find(words.begin(), words.end(), given) != words.end()) return given;
-  const auto nearest = config::nearest(given, words);
-  std::string all;
-  for (const std::string& each : words) all += (all.empty() ? "" : ", ") + each;
-  throw UsageError(fmt::format("--{} '{}' is none of {}{}", name, given, all,
-                               nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
-}
-
 struct Request {
   PathRange paths{};
   std::uint64_t exact_paths = 0;
@@ -85,9 +72,9 @@ Request read_request(const po::variables_map& options) {
     throw UsageError("--first-path and --paths together go beyond path 2^64 - 1; start lower");
   }
   request.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
-  request.backend = word(options, "backend", {"auto", "cpu", "cuda"});
-  request.isa = word(options, "isa", {"auto", "baseline", "avx2", "avx512"});
-  if (options.count("out") != 0) request.folder = options["out"].as<std::string>();
+  request.backend = parse_backend(options);
+  request.isa = parse_isa(options);
+  request.folder = parse_path(options, "out");
   return request;
 }
 
@@ -146,27 +133,33 @@ int run(const Company& company, const Request& request) {
   facts.isa = request.isa;
   facts.simulation_seconds = outcomes.seconds;
   facts.analysis_seconds = seconds_since(start);
+  // Files first: whoever reads the text may close the pipe.
+  std::string trouble;
+  if (!request.folder.empty()) {
+    try {
+      report::write_files(request.folder,
+                          {{"summary.json", report::summary_json(company, scenario, risk, guidance, facts)},
+                           {"fcf.csv", report::fcf_csv(company, risk)},
+                           {"covenants.csv", report::covenants_csv(company, risk)},
+                           {"monthly.csv", report::monthly_csv(company, risk)}});
+    } catch (const report::OutputError& error) {
+      trouble = error.what();
+    }
+  }
   fmt::print("{}", report::run_text(company, scenario, risk, guidance, facts));
+  if (!request.folder.empty() && trouble.empty())
+    fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv\n", request.folder);
   std::fflush(stdout);
 
   if (cut_short) {
     fmt::print(stderr, "headroom: interrupted; the result is that of the first {} of {} paths\n", risk.paths,
                request.paths.count);
   }
-  const int code = risk.violations.paths > 0 ? kIdentityFailed : cut_short ? kInterrupted : kOk;
-  if (request.folder.empty()) return code;
-  try {
-    report::write_files(request.folder,
-                        {{"summary.json", report::summary_json(company, scenario, risk, guidance, facts)},
-                         {"fcf.csv", report::fcf_csv(company, risk)},
-                         {"covenants.csv", report::covenants_csv(company, risk)},
-                         {"monthly.csv", report::monthly_csv(company, risk)}});
-  } catch (const report::OutputError& error) {
-    fmt::print(stderr, "headroom: {}; the result stands above, old files are untouched\n", error.what());
-    return code != kOk ? code : kCannotWrite;
-  }
-  fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv\n", request.folder);
-  return code;
+  if (!trouble.empty())
+    fmt::print(stderr, "headroom: {}; the result stands above, old files are untouched\n", trouble);
+  if (risk.violations.paths > 0) return kIdentityFailed;
+  if (cut_short) return kInterrupted;
+  return trouble.empty() ? kOk : kCannotWrite;
 }
 
 }  // namespace

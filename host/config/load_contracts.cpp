@@ -294,7 +294,7 @@ void load_contracts(Loading& in) {
     drafts.push_back(read_contract(in, i, {in.contracts.tables[i], defaults}, renewal, option));
   }
   place(in, drafts);
-  check_capacity(in, drafts);
+  if (in.problems.empty()) check_capacity(in, drafts);  // a rejected number would say too much
   read_on_demand(in);
 }
 

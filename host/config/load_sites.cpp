@@ -177,6 +177,12 @@ void load_sites(Loading& in) {
   const auto all_defaults = in.root.optional_table("defaults");
   const auto defaults = all_defaults ? all_defaults->optional_table("site") : std::nullopt;
   for (const Table& each : in.sites.tables) read_site(in, {each, defaults});
+  if (!defaults || in.sites.size() > 0) return;
+  Site none{};  // so that they are not unread
+  const Layered alone(*defaults, std::nullopt);
+  read_costs(in, alone, none, 0.0);
+  read_policy(alone, none);
+  alone.ref("commissioning_delay", in.delays.ids);
 }
 
 }  // namespace headroom::config

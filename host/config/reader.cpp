@@ -761,7 +761,13 @@ void Document::set(const std::string& assignment) {
     return Place{"--set " + path, 1, static_cast<std::uint32_t>(offset + 1)};
   };
   if (equals == std::string::npos) {
-    problems_.add(place_at(0), "no value", "--set takes key=value", "write for example market.price.eta=1.1");
+    problems_.add(place_at(0), "no value", "--set takes key=value",
+                  "write for example market.supply.start_tightness=0.1");
+    return;
+  }
+  if (path == "include") {
+    problems_.add(place_at(0), "'include' cannot be set", "files are included before --set is read",
+                  "lay the file over the config with --overlay");
     return;
   }
   std::optional<Node> value = parse_value(assignment, equals, place_at(equals + 1), problems_);

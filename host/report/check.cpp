@@ -35,11 +35,7 @@ std::string check_text(const Company& company, const Scenario& scenario) {
       fmt::format("{}, as of {}, {} months to {}: no problem found (config {})\n", company.name,
                   date_label(company, 0), scenario.months, date_label(company, scenario.months), company.hash);
   text += table.text();
-  for (const config::Override& each : company.overrides) {
-    text += fmt::format("  {} = {} ({})\n", each.key, each.new_value,
-                        each.old_value.empty() ? "not in the config" : "was " + each.old_value);
-  }
-  return text;
+  return text + override_lines(company);
 }
 
 }  // namespace headroom::report

@@ -23,11 +23,7 @@ std::string head(const Company& company, const RiskReport& risk, const RunFacts&
   text += fmt::format("  {:.2f} s simulation ({} paths/s), {:.2f} s analysis\n", facts.simulation_seconds,
                       number(rate, rate > 10000 ? -3 : 0), facts.analysis_seconds);
   text += fmt::format("  config {}, headroom {} ({})\n", company.hash, facts.version, facts.commit);
-  for (const config::Override& each : company.overrides) {
-    text += fmt::format("  {} = {} ({})\n", each.key, each.new_value,
-                        each.old_value.empty() ? "not in the config" : "was " + each.old_value);
-  }
-  return text;
+  return text + override_lines(company);
 }
 
 std::string quantile_text(const Distribution& d, int percent) {

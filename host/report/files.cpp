@@ -17,11 +17,50 @@ namespace {
   throw OutputError(fmt::format("{} {}: {}", what, path.string(), std::strerror(error)));
 }
 
+namespace fs = std::filesystem;
+
+void write_all(int descriptor, std::string_view content, const fs::path& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(descriptor, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write", path, errno);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// Is there and can only be written into: a pipe, a terminal, a device.
+bool is_special(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+void write_special(const fs::path& path, std::string_view content) {
+  const int descriptor = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot write", path, errno);
+  try {
+    write_all(descriptor, content, path);
+  } catch (...) {
+    close(descriptor);
+    throw;
+  }
+  if (close(descriptor) != 0) fail("cannot write", path, errno);
+}
+
+// What a link leads to, though it may not be there yet.
+fs::path behind_links(fs::path path) {
+  std::error_code error;
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(path, error)); ++links)
+    path = path.parent_path() / fs::read_symlink(path);
+  return path;
+}
+
 // A file under a temporary name beside its target; removed unless committed.
 class TemporaryFile {
  public:
-  TemporaryFile(const std::filesystem::path& folder, const std::string& name)
-      : target_(folder / name), path_((folder / ("." + name + ".XXXXXX")).string()) {
+  explicit TemporaryFile(const fs::path& file)
+      : target_(behind_links(file)),
+        path_((target_.parent_path() / ("." + target_.filename().string() + ".XXXXXX")).string()) {
     descriptor_ = mkstemp(path_.data());
     if (descriptor_ < 0) fail("cannot create a file for", target_, errno);
     // mkstemp makes it private; a result file has the permissions that the user's mask allows.
@@ -43,12 +82,7 @@ class TemporaryFile {
   }
 
   void write(std::string_view content) {
-    while (!content.empty()) {
-      const ssize_t written = ::write(descriptor_, content.data(), content.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("cannot write", target_, errno);
-      content.remove_prefix(static_cast<std::size_t>(written));
-    }
+    write_all(descriptor_, content, target_);
     if (fsync(descriptor_) != 0 && errno != EINVAL) fail("cannot write", target_, errno);
     const int descriptor = descriptor_;
     descriptor_ = -1;
@@ -61,30 +95,43 @@ class TemporaryFile {
   }
 
  private:
-  std::filesystem::path target_;
+  fs::path target_;
   std::string path_;
   int descriptor_ = -1;
 };
 
 }  // namespace
 
-void prepare_folder(const std::filesystem::path& folder) {
+void prepare_folder(const fs::path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!std::filesystem::is_directory(folder)) {
+  fs::create_directories(folder, error);
+  if (!fs::is_directory(folder)) {
     fail("cannot create the folder", folder, error ? error.value() : ENOTDIR);
   }
-  const TemporaryFile probe(folder, "headroom");
+  const TemporaryFile probe(folder / "headroom");
 }
 
-void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files) {
-  prepare_folder(folder);
+void prepare_file(const fs::path& file) {
+  if (!is_special(file)) prepare_folder(file.has_parent_path() ? file.parent_path() : ".");
+}
+
+void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
   std::vector<TemporaryFile> written;
   for (const OutputFile& file : files) {
-    if (std::filesystem::is_directory(folder / file.name)) fail("cannot write", folder / file.name, EISDIR);
-    written.emplace_back(folder, file.name).write(file.content);
+    const fs::path path = folder / file.name;
+    if (is_special(path)) continue;
+    prepare_file(path);
+    if (fs::is_directory(path)) fail("cannot write", path, EISDIR);
+    written.emplace_back(path).write(file.content);
+  }
+  for (const OutputFile& file : files) {
+    if (is_special(folder / file.name)) write_special(folder / file.name, file.content);
   }
   for (TemporaryFile& file : written) file.commit();
+}
+
+void write_file(const fs::path& file, const std::string& content) {
+  write_files(file.parent_path(), {{file.filename().string(), content}});
 }
 
 }  // namespace headroom::report

@@ -17,12 +17,15 @@ struct OutputFile {
   std::string content;
 };
 
-// Makes the folder where it is missing and checks that a file can be made in it. Throws OutputError.
+// Makes the folder, or the file's, where it is missing and checks that a file can be made in it. Throws
+// OutputError.
 void prepare_folder(const std::filesystem::path& folder);
+void prepare_file(const std::filesystem::path& file);
 
 // Writes every file under a temporary name in the folder, flushes all to the disk, then renames them: a reader
 // never sees half a file, and old files stay until all new ones are complete. Throws OutputError and leaves no
-// temporary file behind.
+// temporary file behind. A link is followed; what is no regular file (a pipe, /dev/stdout) is written into.
 void write_files(const std::filesystem::path& folder, const std::vector<OutputFile>& files);
+void write_file(const std::filesystem::path& file, const std::string& content);
 
 }  // namespace headroom::report

@@ -10,8 +10,7 @@ namespace headroom::report {
 
 int supported_digits(double value, double standard_error, int most) {
   if (!std::isfinite(value) || !std::isfinite(standard_error) || standard_error <= 0) return most;
-  // Smallest power of ten that is at least half a standard error.
-  const double exponent = std::ceil(std::log10(standard_error / 2) - 1e-9);
+  const double exponent = std::floor(std::log10(standard_error) + 1e-9);
   return std::min(most, -static_cast<int>(exponent));
 }
 
@@ -53,18 +52,27 @@ int percent_digits(const Probability& p) {
 
 std::string percent(const Probability& p) {
   if (p.of == 0) return "-";
-  if (p.count == 0) return "0";
+  if (p.count == 0 || p.count == p.of) return p.count == 0 ? "0" : "100";
   return number(100 * p.value, percent_digits(p));
 }
 
 std::string percent_interval(const Probability& p) {
   if (p.of == 0) return "";
-  const int digits = percent_digits(p) + 1;
+  const int digits = percent_digits(p);
   const auto bound = [&](double share) {
     const bool exact = share == 0 || share == 1;
     return number(100 * share, exact ? 0 : digits);
   };
   return fmt::format("{}-{}", bound(p.low), bound(p.high));
+}
+
+std::string override_lines(const Company& company) {
+  std::string text;
+  for (const config::Override& each : company.overrides) {
+    text += fmt::format("  {} = {} ({})\n", each.key, each.new_value,
+                        each.old_value.empty() ? "not in the config" : "was " + each.old_value);
+  }
+  return text;
 }
 
 std::string musd(double value) { return number(value, std::fabs(value) < 100 ? 1 : 0); }

@@ -11,9 +11,9 @@
 
 namespace headroom::report {
 
-// How many decimals the Monte Carlo error supports: the last digit shown is worth at least half a standard
-// error. Negative: rounded to tens, hundreds. Never more than `most`, which is also the answer where the error
-// is zero or unknown. A value smaller than its error is rounded like its error.
+// How many decimals the Monte Carlo error supports: the last digit shown stands where the first digit of the
+// standard error does, so that rounding moves a figure by half a standard error at most. Negative: rounded to
+// tens, hundreds. Never more than `most`, which is also the answer where the error is zero or unknown.
 int supported_digits(double value, double standard_error, int most);
 
 // Rounded to that many decimals, thousands apart by commas: 12,345.6; a value that is not known: "-".
@@ -23,10 +23,13 @@ std::string supported(const Estimate& estimate, int most);
 // A standard error, in the unit of its value: whole, or to hundredths below 1, or its first digit below 0.005.
 std::string error_text(double error);
 
+// A line for each key that --set or --overlay changed.
+std::string override_lines(const Company& company);
+
 // A figure without Monte Carlo error: one decimal under 100 musd.
 std::string musd(double value);
 
-// In percent without the sign: value, and its 95% interval "low-high" with one digit more.
+// In percent without the sign: value, and its 95% interval "low-high".
 std::string percent(const Probability& probability);
 std::string percent_interval(const Probability& probability);
 

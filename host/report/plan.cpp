@@ -36,8 +36,8 @@ std::string year_row_label(const Company& company, const PlanPeriod& year) {
 
 std::string figure_table(const Company& company, const PlanTable& table) {
   Table text;
-  text.row({"USD million", "revenue", "EBITDA", "margin %", "interest", "capex", "FCF", "debt", "cash", "ARR",
-            "backlog"});
+  text.row({"USD million", "revenue", "EBITDA", "margin %", "net interest", "capex", "FCF", "debt", "cash",
+            "ARR", "backlog"});
   text.rule();
   double largest = 0;
   for (const PlanPeriod& year : table.years) largest = std::max(largest, year.revenue);
@@ -48,7 +48,9 @@ std::string figure_table(const Company& company, const PlanTable& table) {
   }
   text.rule();
   for (const PlanPeriod& year : table.years) text.row(figures(year_row_label(company, year), year, decimals));
-  return text.text();
+  return text.text() +
+         "  net interest: paid, with fees, less what cash earns; of reported months as the company states it, "
+         "not added.\n";
 }
 
 std::string headroom_table(const Company& company, const Scenario& scenario, const PlanTable& table) {
@@ -106,9 +108,9 @@ std::string guidance_table(const Company& company, const std::vector<GuidanceChe
 
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
                       const std::vector<GuidanceCheck>& guidance) {
-  return fmt::format("{}, plan as of {}: every shock at zero, every delay at its median\n\n", company.name,
-                     date_label(company, 0)) +
-         figure_table(company, table) + guidance_table(company, guidance) +
+  return fmt::format("{}, plan as of {}: every shock at zero, every delay at its median (config {})\n",
+                     company.name, date_label(company, 0), company.hash) +
+         override_lines(company) + "\n" + figure_table(company, table) + guidance_table(company, guidance) +
          headroom_table(company, scenario, table);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/cpu/cpu.hpp"
+
 namespace headroom {
 
 namespace {
@@ -145,6 +147,19 @@ std::vector<std::int32_t> plan_trace(const Scenario& scenario) {
   return trace_path(planned, 0, 0);
 }
 
+std::int32_t plan_violations(const Scenario& scenario) {
+  Scenario planned = scenario;
+  planned.switches = 0;
+  RunPlan one;
+  one.paths.count = 1;
+  const std::vector<BinRange> none(
+      static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months),
+      {0, kNotCounted});
+  std::int32_t kinds = 0;
+  make_cpu_backend()->simulate(planned, one, none).columns->read(kViolations, 0, {&kinds, 1});
+  return kinds;
+}
+
 PlanTable plan_table(const Company& company, const Scenario& scenario, std::span<const std::int32_t> plan) {
   const Trace trace(scenario, plan);
   PlanTable table;
@@ -180,7 +195,7 @@ PlanTable plan_table(const Company& company, const Scenario& scenario, std::span
     first.includes_reported = true;
     first.revenue += reported.revenue;
     first.ebitda += reported.ebitda;
-    first.cash_interest += reported.cash_interest;
+    first.cash_interest = kUnknown;  // the plan's is cash and net; what companies report is neither
     first.capex += reported.capex;
     first.fcf += reported.fcf;
   }

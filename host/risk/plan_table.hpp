@@ -33,6 +33,8 @@ struct PlanTable {
 
 // trace_path() of the scenario with every switch off: [series][months].
 std::vector<std::int32_t> plan_trace(const Scenario& scenario);
+// Identities that it violates: Violation bits.
+std::int32_t plan_violations(const Scenario& scenario);
 
 // `plan`: from plan_trace().
 PlanTable plan_table(const Company& company, const Scenario& scenario, std::span<const std::int32_t> plan);

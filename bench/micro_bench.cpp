@@ -68,6 +68,33 @@ void philox(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(4 * kCount));
 }
 
+#if defined(__AVX2__) && defined(__FMA__)
+// The most instructions a second that a core takes of such a mix as a path's lanes are (NOTES.md): loads,
+// floats, integers, a store, a loop's end, none of which waits for another. It is what bench/issue_share.py
+// divides by.
+void issue_limit(benchmark::State& state) {
+  constexpr std::int64_t kBlocks = 100'000, kInstructions = 18;  // of a block
+  alignas(64) Real memory[64] = {};
+  for (auto _ : state) {
+    std::int64_t left = kBlocks;
+    asm volatile(
+        "1:\n"
+        "vmovaps (%[m]), %%ymm0\n vmovaps 32(%[m]), %%ymm1\n vmovaps 64(%[m]), %%ymm2\n vmovaps 96(%[m]), "
+        "%%ymm3\n"
+        "vmulps %%ymm0, %%ymm15, %%ymm4\n vpaddd %%ymm1, %%ymm14, %%ymm5\n vaddps %%ymm2, %%ymm15, %%ymm6\n"
+        "vpand %%ymm3, %%ymm14, %%ymm7\n vmulps %%ymm1, %%ymm15, %%ymm8\n vpsubd %%ymm0, %%ymm14, %%ymm9\n"
+        "vaddps %%ymm3, %%ymm15, %%ymm10\n vpor %%ymm2, %%ymm14, %%ymm11\n vminps %%ymm0, %%ymm15, %%ymm12\n"
+        "vpcmpgtd %%ymm1, %%ymm14, %%ymm13\n vmovaps %%ymm15, 128(%[m])\n lea 1(%[n]), %%rax\n"
+        "sub $1, %[n]\n jnz 1b\n"
+        : [n] "+r"(left)
+        : [m] "r"(memory)
+        : "rax", "memory", "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9",
+          "ymm10", "ymm11", "ymm12", "ymm13");
+  }
+  state.SetItemsProcessed(state.iterations() * kBlocks * kInstructions);
+}
+#endif
+
 // Columns of Gaussian integers.
 std::unique_ptr<HostColumns> gaussian(std::int64_t paths) {
   auto columns = std::make_unique<HostColumns>(1, static_cast<std::uint64_t>(paths), 1);
@@ -136,6 +163,9 @@ void register_all() {
     }
     s.SetItemsProcessed(s.iterations() * static_cast<std::int64_t>(kCount));
   });
+#if defined(__AVX2__) && defined(__FMA__)
+  benchmark::RegisterBenchmark("issue_limit", issue_limit);
+#endif
   benchmark::RegisterBenchmark("column/sorted", sorted_column)->Arg(1 << 18)->Arg(1 << 22);
   benchmark::RegisterBenchmark("column/tallied", tallied_column)->Arg(1 << 18);
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -128,6 +129,8 @@ std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t see
 
 // Bin ranges from the first 4,096 paths of the seed, always on the CPU, so that they are the same for every
 // backend: of each month's values those between the 2% and the 98% quantile lie inside, capped ratios apart.
-std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed);
+// [series][months]; of the cells alone where some are named, the others then are not counted.
+std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
+                                 const std::optional<std::vector<std::int32_t>>& cells = {});
 
 }  // namespace headroom

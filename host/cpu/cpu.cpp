@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -180,6 +181,13 @@ void on_threads(unsigned threads, F&& work) {
   work(0U);
 }
 
+// Calls work(next) on all cores; next() gives each of 0 .. count - 1 once, and then what is beyond.
+template <class F>
+void share_out(std::size_t count, F&& work) {
+  std::atomic<std::size_t> taken{0};
+  on_threads(useful_threads(0, count), [&](unsigned) { work([&taken] { return taken++; }); });
+}
+
 class CpuBackend final : public Backend {
  public:
   std::string name() const override { return "cpu"; }
@@ -350,12 +358,13 @@ bool is_capped(std::int32_t headroom, Real threshold) {
 // The narrowest bins of a power of two that hold the values' 2% and 98% quantiles and all between, and not in
 // an end bin: what is printed lies between 5% and 95%.
 BinRange bins_over(std::span<std::int32_t> values) {
-  const auto quantile = [&](std::size_t percent) {
-    const auto at = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * percent / 100);
-    std::nth_element(values.begin(), at, values.end());
-    return std::int64_t{*at};
+  const auto rank = [&](std::size_t percent) {
+    return values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * percent / 100);
   };
-  const std::int64_t low = quantile(2), high = quantile(98);
+  std::nth_element(values.begin(), rank(2), values.end());
+  const std::int64_t low = *rank(2);
+  std::nth_element(rank(2), rank(98), values.end());
+  const std::int64_t high = *rank(98);
   BinRange range;
   while ((std::int64_t{kBins - 4} << range.shift) < high - low) ++range.shift;
   const std::int64_t covered = std::int64_t{kBins} << range.shift;
@@ -398,36 +407,43 @@ std::unique_ptr<Floor> make_cpu_floor(const std::string& isa, int threads) {
   return std::make_unique<CpuFloor>(isa, threads);
 }
 
-std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed) {
+std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
+                                 const std::optional<std::vector<std::int32_t>>& cells) {
   const StateLayout layout = state_layout(scenario);
   const Isa isa = choose_isa("auto");
-  const auto months = static_cast<std::size_t>(scenario.months);
-  const std::size_t rows = static_cast<std::size_t>(series_count(scenario)) * months;
-  std::vector<std::int32_t> values(rows * kPilotPaths);
-  constexpr std::uint64_t kBlocks = kPilotPaths / kLanes;
-  std::atomic<std::uint64_t> next{0};
-  on_threads(useful_threads(0, kBlocks), [&](unsigned) {
+  const std::int32_t months = scenario.months;
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(series_count(scenario) * months));
+  std::vector<BinRange> bins(rows.size(), {0, cells ? kNotCounted : 0});
+  std::iota(rows.begin(), rows.end(), 0);
+  if (cells) rows = *cells;
+  if (rows.empty()) return bins;
+  std::vector<std::int32_t> values(bins.size() * kPilotPaths);
+  constexpr std::size_t kBlocks = kPilotPaths / kLanes;
+  share_out(kBlocks, [&](auto next) {
     Worker worker(scenario, layout, nullptr);
-    for (std::uint64_t block = next++; block < kBlocks; block = next++) {
+    for (std::size_t block = next(); block < kBlocks; block = next()) {
       worker.memory().pilot = values.data() + block * kLanes;
       isa.run_block(scenario, layout, seed, block * kLanes, kLanes, worker.memory());
     }
   });
-  std::vector<BinRange> bins(rows);
-  for (std::size_t row = 0; row < rows; ++row) {
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * kPilotPaths);
-    auto last = first + kPilotPaths;
-    if (const auto covenant = static_cast<std::int32_t>(row / months) - kMeasureCount; covenant >= 0) {
-      // A ratio to nothing is capped and far from all others: were it in the range, they would share few bins.
-      const CovenantTest test =
-          scenario
-              .covenant_test[scenario.covenant[covenant].first_test + static_cast<std::int32_t>(row % months)];
-      if (test.tested == 0) continue;
-      if (scenario.covenant[covenant].metric != Metric::liquidity)
-        last = std::remove_if(first, last, [&](std::int32_t x) { return is_capped(x, test.threshold); });
+  share_out(rows.size(), [&](auto next) {
+    for (std::size_t i = next(); i < rows.size(); i = next()) {
+      const std::int32_t row = rows[i];
+      const auto first = values.begin() + std::ptrdiff_t{row} * kPilotPaths;
+      auto last = first + kPilotPaths;
+      BinRange& range = bins[static_cast<std::size_t>(row)] = {};
+      if (const std::int32_t v = row / months - kMeasureCount; v >= 0) {
+        // A ratio to nothing is capped and far from all others: were it in the range, they would share few
+        // bins.
+        const Covenant& covenant = scenario.covenant[v];
+        const CovenantTest test = scenario.covenant_test[covenant.first_test + row % months];
+        if (test.tested == 0) continue;
+        if (covenant.metric != Metric::liquidity)
+          last = std::remove_if(first, last, [&](std::int32_t x) { return is_capped(x, test.threshold); });
+      }
+      if (last != first) range = bins_over({first, last});
     }
-    if (last != first) bins[row] = bins_over({first, last});
-  }
+  });
   return bins;
 }
 

@@ -65,13 +65,7 @@ Outcomes simulate_binned(Backend& backend, const Scenario& scenario, const RunPl
 }  // namespace
 
 Outcomes simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan, const Asked& asked) {
-  std::vector<BinRange> bins = pilot_bins(scenario, plan.paths.seed);
-  if (asked.bands) {
-    std::vector<BinRange> some(bins.size(), {0, kNotCounted});
-    for (const std::int32_t cell : *asked.bands)
-      some.at(static_cast<std::size_t>(cell)) = bins[static_cast<std::size_t>(cell)];
-    bins = std::move(some);
-  }
+  const std::vector<BinRange> bins = pilot_bins(scenario, plan.paths.seed, asked.bands);
   if (plan.paths.count <= asked.exact_paths) return backend.simulate(scenario, plan, bins);
   return simulate_binned(backend, scenario, plan, bins);
 }

@@ -286,8 +286,6 @@ HEADROOM_HD void balance_cash(const StateLayout& l, const Entity& e, const CashT
   state.default_month = min(state.default_month, select(c.shortfall > 0, month, kNever));
   store<&EntityState::cash, &EntityState::reserve, &EntityState::debt, &EntityState::gap, &EntityState::equity,
         &EntityState::liquidity, &EntityState::default_month>(p, l.entity, state, entity);
-  p.store(l.site_flows, SiteFlows{}, entity);  // the next month's
-  p.store(l.debt_flows, DebtFlows{}, entity);
   const Money balanced = state.cash + state.reserve - state.debt - state.gap - c.issued - from_others;
   add_violations(
       l,
@@ -319,8 +317,6 @@ HEADROOM_HD void report_position(const StateLayout& l, const Entity& e, std::int
   }
   GroupMonth group = sums_so_far<role>(l, p);
   const PoolFlows pool = p.load(l.pool_flows, entity);
-  p.store(l.contract_flows, ContractFlows{}, entity);  // the next month's
-  p.store(l.pool_flows, PoolFlows{}, entity);
   group.debt += state.debt, group.cash += state.cash, group.gap += state.gap;
   group.backlog += backlog, group.collateral += collateral;
   group.online += pool.online, group.sold += pool.sold;

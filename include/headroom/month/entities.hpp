@@ -27,6 +27,7 @@ HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, std::int3
     const Entity e = s.entity[entity];
     lanes.each([&](auto p) HEADROOM_LANE { report_position<role>(l, e, entity, month, none + entity, p); });
   }
+  clear_flows(l, entity, lanes);
   if constexpr (role != Role::borrower) {
     const Entity e = s.entity[entity];
     Money stock_compensation = 0;

@@ -41,6 +41,17 @@ HEADROOM_HD void open_windows(const Scenario& s, const StateLayout& l, std::int3
   }
 }
 
+// For the next month, where they were last read: they are still in the cache.
+template <class Lanes>
+HEADROOM_HD void clear_flows(const StateLayout& l, std::int32_t entity, Lanes& lanes) {
+  lanes.each([&](auto p) HEADROOM_LANE {
+    p.store(l.site_flows, SiteFlows{}, entity);
+    p.store(l.contract_flows, ContractFlows{}, entity);
+    p.store(l.pool_flows, PoolFlows{}, entity);
+    p.store(l.debt_flows, DebtFlows{}, entity);
+  });
+}
+
 // A site before anything is drawn.
 template <class Lanes>
 HEADROOM_HD void open_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
@@ -156,9 +167,9 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
       p.store(l.instalments, Instalments{}, d);
       p.store(l.tranche_month, TrancheMonth{}, d);
     });
-    for (std::int32_t v = 0; v < s.tranche[d].vintages; ++v) {
-      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.vintage, Vintage{0}, s.tranche[d].first_vintage + v); });
-    }
+    const std::int32_t first = s.tranche[d].first_vintage;
+    for (std::int32_t v = first; v < first + s.tranche[d].vintages; ++v)
+      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.vintage, Vintage{0}, v); });
   }
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.tranche, TrancheState{}, s.tranche.size);
@@ -170,11 +181,8 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.entity, opening, e);
       p.store(l.entity_control, EntityControl{}, e);
-      p.store(l.site_flows, SiteFlows{}, e);
-      p.store(l.contract_flows, ContractFlows{}, e);
-      p.store(l.pool_flows, PoolFlows{}, e);
-      p.store(l.debt_flows, DebtFlows{}, e);
     });
+    clear_flows(l, e, lanes);
   }
   if (s.entity.size > 1) open_windows(s, l, s.group(), 0, s.entity.size, lanes);
   CovenantState untested{};

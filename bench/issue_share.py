@@ -14,11 +14,13 @@ import json
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FEW, MANY = 512, 3072  # whole blocks
+WORK = "*CpuBackend::simulate*lambda*operator()*"  # what a thread does; simulate() itself would toggle twice
 
 
 def run(program: Path, config: str, paths: int, out: str, prefix: list[str]) -> str:
@@ -29,8 +31,10 @@ def run(program: Path, config: str, paths: int, out: str, prefix: list[str]) -> 
 
 def instructions(program: Path, config: str, out: str) -> float:
     """That one path takes."""
-    tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*CpuBackend::simulate*"]
+    tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--toggle-collect={WORK}"]
     counts = [int(re.findall(r"Collected : (\d+)", run(program, config, n, out, tool))[0]) for n in (FEW, MANY)]
+    if counts[1] == counts[0]:
+        raise SystemExit(f"callgrind counted nothing: no function of {program} is called {WORK}")
     return (counts[1] - counts[0]) / (MANY - FEW)
 
 
@@ -80,7 +84,12 @@ def main() -> None:
                 flush=True,
             )
     if args.json:
-        args.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        context = {
+            "program": subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True).stdout.strip(),
+            "processor": re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[0],
+            "command": ["bench/issue_share.py", *sys.argv[1:]],
+        }
+        args.json.write_text(json.dumps({"context": context, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

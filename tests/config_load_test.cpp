@@ -314,6 +314,91 @@ TEST(ConfigStreams, DoNotMoveWhenAnObjectIsRemoved) {
   for (const auto& [name, stream] : rest) EXPECT_EQ(all.at(name), stream) << name;
 }
 
+// ---- Keys that no company in configs/ has. ----
+
+TEST(ConfigKeys, OfABorrowerReachTheirFields) {
+  const Company company = load_company({.file = source_dir + "/tests/borrower_keys.toml"});
+  const ScenarioData& data = company.data;
+  const Entity& spv = data.entity.at(0);
+  EXPECT_EQ(spv.parent, 1);
+  EXPECT_EQ(spv.guaranteed, 1);
+  EXPECT_EQ(spv.guarantee_end, 15);
+  EXPECT_EQ(spv.capex_contributed, 0);
+  EXPECT_EQ(spv.lock_up_dscr, 1.3F);
+  EXPECT_EQ(spv.reserve_months, 3.0F);
+  EXPECT_EQ(spv.cash_sweep_share, 0.5F);
+  EXPECT_EQ(spv.cash, 7'000);
+
+  const auto place = [](const std::vector<Named>& all, std::string_view id) {
+    return static_cast<std::size_t>(
+        std::find_if(all.begin(), all.end(), [&](const Named& each) { return each.id == id; }) - all.begin());
+  };
+  const Site& whole = data.site.at(place(company.sites, "abilene"));
+  const Site& part = data.site.at(place(company.sites, "abilene-b"));
+  EXPECT_EQ(part.entity, 0);
+  EXPECT_EQ(part.cost_stream, whole.cost_stream);
+  EXPECT_EQ(part.cancel_stream, whole.cancel_stream);
+  EXPECT_EQ(part.stage_delay[kGpus].stream, whole.stage_delay[kGpus].stream);
+  EXPECT_NE(part.cost_stream, data.site.at(place(company.sites, "keflavik")).cost_stream);
+
+  const Tranche& ddtl = data.tranche.at(place(company.tranches, "spv-ddtl"));
+  EXPECT_EQ(part.tranche, static_cast<std::int32_t>(place(company.tranches, "spv-ddtl")));
+  EXPECT_EQ(ddtl.draw_start_month, 1.0F);
+  EXPECT_EQ(ddtl.draw_end_month, 10.0F);
+  EXPECT_EQ(ddtl.draw_term_months, 24);
+  EXPECT_EQ(ddtl.first_draw_month, 2);
+  EXPECT_EQ(ddtl.vintages, 9);
+  EXPECT_EQ(ddtl.capitalises_interest, 1);
+  EXPECT_EQ(ddtl.cash_sweep, 1);
+  EXPECT_EQ(ddtl.amortisation_start, 6);
+  EXPECT_EQ(ddtl.amortisation_end, 12);
+  // From the end of June, and from mid-July: both are paid from July on.
+  ASSERT_EQ(ddtl.step_ups, 2);
+  const auto first = static_cast<std::size_t>(ddtl.first_step_up);
+  EXPECT_EQ(data.step_up.at(first).month, 4);
+  EXPECT_EQ(data.step_up.at(first).add, 0.01F);
+  EXPECT_EQ(data.step_up.at(first + 1).month, 4);
+  EXPECT_EQ(data.step_up.at(first + 1).add, 0.02F);
+
+  const Tranche& lease = data.tranche.at(place(company.tranches, "spv-lease"));
+  EXPECT_EQ(lease.lease, 1);
+  EXPECT_EQ(lease.scheduled, 1);
+  EXPECT_EQ(lease.sculpted, 0);
+  const auto row = static_cast<std::size_t>(lease.first_repayment);
+  for (std::size_t month = 1; month <= 12; ++month) {
+    EXPECT_EQ(data.repayment.at(row + month - 1), month == 3 ? 4.0F : month == 9 ? 1.0F : 0.0F) << month;
+  }
+
+  const Contract& orion = data.contract.at(place(company.contracts, "orion-b"));
+  EXPECT_EQ(orion.prepayment, 4'500);
+  EXPECT_EQ(orion.prepayment_month, 4);
+  EXPECT_EQ(orion.entity, 0);
+  EXPECT_NEAR(orion.start_month, 7.5F, 1e-6);
+
+  const std::size_t v = place(company.covenants, "spv-dscr");
+  const Covenant& dscr = data.covenant.at(v);
+  EXPECT_EQ(dscr.entity, 0);
+  EXPECT_EQ(dscr.window, Window::trailing_12);
+  EXPECT_EQ(dscr.cures, 3);
+  EXPECT_EQ(dscr.cures_in_row, 2);
+  EXPECT_EQ(dscr.last_cure, 9);  // the test of 31 January comes after the 15th
+  EXPECT_EQ(dscr.waivers, 1);
+  EXPECT_EQ(dscr.first_waiver, 9);
+  EXPECT_EQ(dscr.waiver_fee_share, 0.005F);
+  EXPECT_EQ(dscr.draw_stop, 1);
+  EXPECT_EQ(dscr.cash_trap, 0);
+  EXPECT_EQ(dscr.margin_step, 0.02F);
+  EXPECT_EQ(dscr.grace_months, 1);
+  EXPECT_EQ(dscr.acceleration_months, 6);
+  ASSERT_EQ(dscr.targets, 1);
+  EXPECT_EQ(data.covenant_target.at(static_cast<std::size_t>(dscr.first_target)), part.tranche);
+  for (std::int32_t month = 1; month <= 20; ++month) {
+    EXPECT_EQ(data.covenant_test.at(static_cast<std::size_t>(dscr.first_test + month - 1)).tested,
+              month >= 7 && month <= 12 ? 1 : 0)
+        << month;
+  }
+}
+
 // ---- Derived numbers against closed forms. ----
 
 TEST(ConfigDerive, NormalQuantile) {

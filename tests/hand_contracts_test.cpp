@@ -78,6 +78,32 @@ TEST(HandContracts, AStartInsideAMonthIsBilledFromItsDate) {
   expect_equal(data, sheet, {kRevenue, kEbitda, kCfo, kCash, kArr, kBacklog});
 }
 
+// The GPUs of a contract that ends on a date are the next one's from then on: it is in full service at that
+// month's end, owes no damages, is paid in advance, and its term runs.
+TEST(HandContracts, AnEndInsideAMonthHandsTheGpusOn) {
+  ScenarioData data = rich_company(8);
+  data.site = {running_site(60)};
+  data.customer = {customer_of("acme")};
+  Contract next = new_contract(0, 60, 3.0, 3.5, 2.0);
+  next.damages_share = 0.05F, next.damages_cap = 1e6F, next.prepayment = 30, next.prepayment_month = -1;
+  next.credit_window_months = 2.0F;
+  data.contract = {running_contract(0, 60, 2.5, 3.5), next};
+  Sheet sheet(data);
+  for (int t = 1; t <= 8; ++t) {
+    Month m;
+    m.fees = rounded(fee(60, 2.5) * std::clamp(3.5 - (t - 1), 0.0, 1.0));
+    const double served =
+        std::clamp(t - 3.5, 0.0, 1.0) - std::clamp(t - 6.0, 0.0, 1.0);  // to the end of month 6
+    m.fees += rounded(fee(60, 3.0) * served);
+    m.prepaid = t == 4 ? 30 : 0;
+    m.credited = t == 4 || t == 5 ? 15 : 0;
+    m.backlog = rounded(fee(60, 2.5) * std::max(0.0, 3.5 - t)) +
+                rounded(fee(60, 3.0) * (t < 4 ? 2.0 : std::max(0.0, 6.0 - t)));
+    sheet.close(m);
+  }
+  expect_equal(data, sheet, {kRevenue, kEbitda, kCfo, kCash, kArr, kBacklog, kDeferredRevenue});
+}
+
 TEST(HandContracts, AfterAnEndInsideAMonthTheGpusGoToThePool) {
   ScenarioData data = rich_company(6);
   data.parameters.on_demand.start_utilisation = 0.5F;

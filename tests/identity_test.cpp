@@ -259,6 +259,18 @@ TEST(IdentityFlags, AnAmountBeyondTheLedger) {
   EXPECT_EQ(flags_of(data), kOutOfRange) << "backlog of 8 million months";
 }
 
+// What comes in goes out, so balances stay small; the sum of a year does not.
+TEST(IdentityFlags, ASumBeyondTheLedger) {
+  for (const std::int32_t monthly : {80'000'000, 180'000'000}) {
+    ScenarioData data = company_with_contract(9);
+    data.contract[0].end_month = data.contract[0].term_months = 9.0F;
+    data.contract[0].price_usd_per_gpu_hour = static_cast<Real>(monthly / 73.05);
+    data.entity[0].sga_fixed_month = static_cast<Real>(monthly);
+    data.entity[0].cash = 1'000'000;
+    EXPECT_EQ(flags_of(data), monthly > 100'000'000 ? kOutOfRange : 0) << monthly << " a month";
+  }
+}
+
 TEST(IdentityFlags, AMarketThatIsNoNumber) {
   struct Case {
     const char* name;

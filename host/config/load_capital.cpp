@@ -162,6 +162,8 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
   if (t.kind == TrancheKind::revolver) {
     forbid(table, {"upfront_fee_share", "committed"}, "a revolver is a commitment whose draws cost no fee",
            "remove it, or give another kind");
+    forbid(table, {"draw_start", "draw_end", "advance_rate", "issue_date"},
+           "a revolver is drawn for what cash lacks, until it matures", "remove it, or give another kind");
   }
   const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
   if (t.commitment > 0 && !drawable) {
@@ -240,7 +242,9 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
 void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   t.first_step_up = static_cast<std::int32_t>(in.data.step_up.size());
   for (const Table& each : table.rows("step_ups")) {
-    in.data.step_up.push_back({in.whole_month(each, "from"), each.real("add_per_year", between(-1.0, 1.0))});
+    // From the month after a month end on, as all that begins on a date.
+    const auto from = static_cast<std::int32_t>(std::floor(in.month(each, "from"))) + 1;
+    in.data.step_up.push_back({from, each.real("add_per_year", between(-1.0, 1.0))});
     ++t.step_ups;
   }
 }
@@ -265,6 +269,9 @@ void read_tranche(Loading& in, const Table& table) {
   read_draws(in, table, t);
   t.commitment_fee = table.real("commitment_fee_per_year", between(0.0, 1.0), 0.0);
   t.upfront_fee_share = table.real("upfront_fee_share", share(), 0.0);
+  if (t.commitment == 0)
+    forbid(table, {"committed", "commitment_fee_per_year", "upfront_fee_share"}, "nothing is left to draw",
+           "remove it, or add commitment_musd");
 
   t.maturity = in.whole_month(table, "maturity");
   if (in.past(table, "maturity")) {
@@ -387,7 +394,7 @@ void read_cures(const Loading& in, const Table& table, Covenant& c) {
   if (const auto cures = table.optional_table("cures")) {
     c.cures = cures->integer("count", between(1, 1000));
     c.cures_in_row = cures->integer("in_row", between(1, 1000), c.cures);
-    if (cures->has("until")) c.last_cure = in.whole_month(*cures, "until");
+    if (cures->has("until")) c.last_cure = static_cast<std::int32_t>(std::floor(in.month(*cures, "until")));
     if (c.entity < 0 || in.data.entity[static_cast<std::size_t>(c.entity)].parent < 0) {
       table.reject("cures", "the parent's cash cures what a borrower misses", "name a borrower as 'entity'");
     }
@@ -480,6 +487,11 @@ void read_covenant(Loading& in, const Table& table) {
   c.springing_share = table.real("springing_share", Range{.low = 0.0, .high = 1.0}, 0.0);
   if (c.metric == Metric::ltv || c.metric == Metric::backlog_coverage || c.springing_share > 0.0F) {
     c.tranche = table.ref("tranche", in.tranches.ids, c.springing_share > 0.0F);
+    const bool of_its_debt = c.metric == Metric::ltv || c.metric == Metric::backlog_coverage;
+    if (of_its_debt && c.tranche >= 0 && c.entity >= 0 &&
+        in.data.tranche[static_cast<std::size_t>(c.tranche)].entity != c.entity) {
+      table.reject("tranche", "it is owed by another entity", "name a tranche of the covenant's entity");
+    }
   } else {
     forbid(table, {"tranche"}, "only ltv, backlog_coverage and springing tests are of one tranche",
            "remove it, or name an entity");
@@ -543,17 +555,75 @@ void load_entities(Loading& in) {
   }
 }
 
-void load_tranches(Loading& in) {
-  for (const Table& each : in.tranches.tables) read_tranche(in, each);
+namespace {
+
+bool is_parent(const Loading& in, std::int32_t entity) {
+  return in.data.entity[static_cast<std::size_t>(entity)].parent < 0;
+}
+
+// The parent draws its own revolver, and each revolver is drawn.
+void check_revolvers(Loading& in) {
+  std::vector<bool> named(in.tranches.size());
   for (const Table& each : in.entities.tables) {
     const std::int32_t revolver = each.ref("revolver", in.tranches.ids, false);
-    if (revolver >= 0 && in.data.tranche[static_cast<std::size_t>(revolver)].kind != TrancheKind::revolver) {
+    if (revolver < 0) continue;
+    const Tranche& t = in.data.tranche[static_cast<std::size_t>(revolver)];
+    named[static_cast<std::size_t>(revolver)] = true;
+    if (t.kind != TrancheKind::revolver) {
+      named.assign(named.size(), true);  // one mistake, one problem
       each.reject("revolver", "that tranche is of another kind", "name a tranche with kind = \"revolver\"");
+    } else if (!is_parent(in, t.entity)) {
+      each.reject("revolver", "that tranche is owed by another entity", "name one of its own");
     }
+  }
+  for (std::size_t d = 0; d < named.size(); ++d) {
+    if (in.data.tranche[d].kind == TrancheKind::revolver && !named[d]) {
+      in.tranches.tables[d].reject("kind", "no entity names it as its 'revolver', so nothing ever draws it",
+                                   fmt::format("add revolver = \"{}\" to the parent", in.tranches.ids[d]));
+    }
+  }
+}
+
+// A share of the cash that nobody takes.
+void check_sweeps(Loading& in) {
+  for (std::size_t i = 0; i < in.entities.size(); ++i) {
+    const std::int32_t entity = in.entity_index[i];
+    const bool taken = std::any_of(in.data.tranche.begin(), in.data.tranche.end(),
+                                   [&](const Tranche& t) { return t.entity == entity && t.cash_sweep != 0; });
+    if (in.data.entity[static_cast<std::size_t>(entity)].cash_sweep_share > 0.0F && !taken) {
+      in.entities.tables[i].reject("cash_sweep_share", "no tranche of it takes the sweep",
+                                   "write cash_sweep = true in one, or remove this");
+    }
+  }
+}
+
+// Only the parent's shares have a price, and only where their number is known.
+void check_shares(Loading& in, const Table& table, std::string_view key, std::int32_t entity) {
+  if (!is_parent(in, entity)) {
+    table.reject(key, "a borrower has no shares of its own", "make it the parent's");
+    return;
+  }
+  for (std::size_t i = 0; i < in.entities.size(); ++i) {
+    if (in.entity_index[i] != entity || in.entities.tables[i].has("shares_million")) continue;
+    in.entities.tables[i].reject("shares_million", "shares are issued or converted into", "add it");
+  }
+}
+
+}  // namespace
+
+void load_tranches(Loading& in) {
+  for (const Table& each : in.tranches.tables) read_tranche(in, each);
+  check_revolvers(in);
+  check_sweeps(in);
+  for (std::size_t d = 0; d < in.tranches.size(); ++d) {
+    if (in.data.tranche[d].kind == TrancheKind::convertible)
+      check_shares(in, in.tranches.tables[d], "conversion_price_usd", in.data.tranche[d].entity);
   }
   for (const Table& each : in.root.tables("equity_inflow")) {
     in.data.dated_flow.push_back({in.entity_of(each), in.whole_month(each, "date"),
                                   in.musd(each, "amount_musd"), each.real("shares_million", non_negative())});
+    if (in.data.dated_flow.back().shares_million > 0.0F)
+      check_shares(in, each, "shares_million", in.data.dated_flow.back().entity);
     if (in.past(each, "date")) {
       each.reject("date", "what came in by as_of stands in 'cash_musd'",
                   "remove the inflow, or correct the date");

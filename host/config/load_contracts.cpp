@@ -119,6 +119,12 @@ void read_prepayment(Loading& in, const Table& table, Contract& c) {
   if (in.past(table, "prepayment_date")) {
     table.reject("prepayment_date", "what was paid by as_of stands in 'unearned_musd'", "correct one of them");
   }
+  const Real end = c.end_month < kNeverReal ? c.end_month : c.start_month + c.term_months;
+  if (c.prepayment_month<kNever&& static_cast<Real>(c.prepayment_month)> end) {
+    table.reject("prepayment_date", fmt::format("the contract ends on {}", in.date_text(end)),
+                 "correct one of the two dates");
+  }
+  table.in_order("option_date", "prepayment_date");
   if (c.prepayment <= 0)
     forbid(table, {"prepayment_date"}, "there is no prepayment", "remove it, or add prepayment_share");
   const Real left = c.running != 0 ? c.end_month : c.term_months;

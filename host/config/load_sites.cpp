@@ -62,6 +62,8 @@ void read_policy(const Layered& t, Site& s) {
 // Whose draws a site shares: a part of a site, owned by another entity say, is late with the whole.
 std::string draws_of(const Loading& in, const Table& own) {
   const std::int32_t whole = own.ref("part_of", in.sites.ids, false);
+  if (whole >= 0 && in.sites.tables[static_cast<std::size_t>(whole)].has("part_of"))
+    own.reject("part_of", "that site is itself a part of another", "name the whole");
   return whole < 0 ? own.id() : in.sites.ids[static_cast<std::size_t>(whole)];
 }
 
@@ -120,6 +122,11 @@ void read_building_site(Loading& in, const Layered& t, Site& s, double gpu_musd,
   s.prelaunch_start_month = in.month(own, "prelaunch_start", 0.0F);
   s.cancel_month = in.month(own, "cancel_date", max(s.order_month, 1.0F));
   if (in.past(own, "cancel_date")) own.reject("cancel_date", "it must be after as_of", "correct it");
+  if (own.has("cancel_date") && s.cancel_month > s.planned_ready_month) {
+    own.reject("cancel_date",
+               fmt::format("the site is planned to open on {}", in.date_text(s.planned_ready_month)),
+               "refuse it before, or remove this");
+  }
   if (s.tranche >= 0 && in.data.tranche[static_cast<std::size_t>(s.tranche)].draw_end_month >= kNeverReal) {
     own.reject("financed_by", "that tranche has no 'draw_end', so nothing is drawn against capex",
                "add draw_end and advance_rate to it, or name another");
@@ -161,7 +168,8 @@ void read_site(Loading& in, const Layered& t) {
     for (DelayParams& each : s.stage_delay) each = derive::no_delay();
     forbid(own,
            {"grid", "building", "cooling", "gpu_delivery", "order_date", "fit_out_musd_per_mw",
-            "capex_paid_musd", "lease_start", "prelaunch_start", "cancel_date"},
+            "capex_paid_musd", "lease_start", "prelaunch_start", "cancel_date", "cancel_probability",
+            "discretionary", "overrun_sigma", "unplanned_months"},
            "the site is open: 'opened' is given", "remove it, or 'opened'");
   } else {
     read_building_site(in, t, s, gpu_musd, it_mw);

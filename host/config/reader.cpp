@@ -301,6 +301,11 @@ class Loader {
     for (const Node& each : node.items) {
       check_ids(each);
       const std::string& id = node.is<ListTag>() ? id_of(each) : "";
+      const Node* written = node.is<ListTag>() ? each.find("id") : nullptr;
+      if (id.empty() && written != nullptr && written->is<std::string>()) {
+        problems_.add(written->place, "id \"\" cannot be addressed",
+                      "an id is made of letters, digits, '-' and '_'", "rename it");
+      }
       if (id.empty()) continue;
       const Place& place = each.find("id")->place;
       const auto [first, is_new] = seen.emplace(id, place);
@@ -652,7 +657,13 @@ std::vector<std::int32_t> Table::refs(std::string_view key, const std::vector<st
   const auto* list = ask_list(key, "an array of ids", false);
   for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
     const std::int32_t index = find_ref(item_label(key, i), (*list)[i], ids);
-    if (index >= 0) found.push_back(index);
+    if (index < 0) continue;
+    if (std::find(found.begin(), found.end(), index) != found.end()) {
+      problems().add((*list)[i].place, fmt::format("{} is {}", item_label(key, i), described((*list)[i])),
+                     "it is named already", "remove it");
+      continue;
+    }
+    found.push_back(index);
   }
   return found;
 }

@@ -408,6 +408,12 @@ HEADROOM_HD void total_up(const StateLayout& l, const P& p) {
   totals.quarter_fcf += fcf;
   totals.total_fcf += fcf;
   totals.min_liquidity = min(totals.min_liquidity, observed(kLiquidity));
+  const Money least = min(min(min(totals.ebitda, totals.cash_interest), min(totals.cfo, totals.fcf)),
+                          min(min(totals.levered_fcf, totals.net_income), totals.total_fcf));
+  const Money most = max(
+      max(max(totals.revenue, totals.ebitda), max(totals.cash_interest, totals.cfo)),
+      max(max(totals.capex, totals.fcf), max(max(totals.levered_fcf, totals.net_income), totals.total_fcf)));
+  totals.violations |= out_of_range(least) | out_of_range(most);
   totals.tightness += m.tightness;
   totals.short_rate += m.short_rate;
   totals.spread += m.spread_multiplier;

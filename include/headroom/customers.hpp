@@ -67,7 +67,7 @@ HEADROOM_HD ContractStep leave(Real probability, Real u, ContractState state, Co
 HEADROOM_HD CustomerTotals count_loss(CustomerTotals totals, std::int32_t status_before,
                                       std::int32_t status_after, Money backlog, std::int32_t month) {
   const std::int32_t now = select(status_after >= kTerminated, select(status_before <= kInForce, 1, 0), 0);
-  totals.lost += now * backlog;
+  totals.lost = min(totals.lost + now * backlog, kFixedMax);
   totals.left_month = select(now != 0, min(totals.left_month, month), totals.left_month);
   return totals;
 }
@@ -139,7 +139,7 @@ HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, Site
   const Real in_force = select(state.status == kInForce, 1.0F, 0.0F);
   const Real live = delivering ? select(state.status == kPending, 1.0F, in_force) : in_force;
   const Real gpus = min(live * max(fma(x.gpus, part, -x.before), 0.0F), site.left);
-  const Real served_end = min(live * x.wanted_end, site.left_end);
+  const Real served_end = min(select(state.end > x.t, live * x.wanted_end, 0.0F), site.left_end);
   site.left -= gpus;
   site.left_end -= served_end;
   if constexpr (delivering) {

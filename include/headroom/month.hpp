@@ -218,6 +218,12 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   const std::int32_t parent = s.entity.size - 1;
   const Real opening_shares = s.entity[parent].shares_million;
   for (std::int32_t i = 0; i < s.site.size; ++i) keep_site(s, l, i, columns.months_late(i), lanes);
+  for (std::int32_t c = 0; c < s.customer.size; ++c) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const CustomerTotals totals = p.load(l.customer_totals, c);
+      add_violations(l, out_of_range(totals.fees) | out_of_range(totals.lost), p);
+    });
+  }
   lanes.each([&](auto p)
                  HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
   lanes.each([&](auto p) HEADROOM_LANE { p.store(l.first_breach, FirstBreach{kNever, kNever}); });

@@ -29,7 +29,7 @@ HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::in
     store<&SiteMonth::left, &SiteMonth::left_end>(p, l.site_month, step.site, site);
     store<&ContractState::unearned, &ContractState::last_fee>(p, l.contract, step.state, c);
     CustomerTotals totals = p.load(l.customer_totals, customer);
-    totals.fees += step.flows.revenue - p.load(l.contract_flows, entity).revenue;
+    totals.fees = min(totals.fees + (step.flows.revenue - p.load(l.contract_flows, entity).revenue), kFixedMax);
     store<&CustomerTotals::fees>(p, l.customer_totals, totals, customer);
     store<&ContractFlows::revenue, &ContractFlows::credited>(p, l.contract_flows, step.flows, entity);
     if constexpr (delivering) {

@@ -99,10 +99,10 @@ struct RunPlan {
   std::string isa = "auto";  // CPU: auto, baseline, avx2, avx512
   std::function<void(std::uint64_t done, std::uint64_t total)>
       progress;                             // may be empty; called from one thread at a time
-  const std::atomic<bool>* stop = nullptr;  // set: finish early, throw Interrupted
+  const std::atomic<bool>* stop = nullptr;  // set: finish early, with fewer paths or Interrupted
 };
 
-struct Interrupted {};
+struct Interrupted {};  // before any path was done
 
 class Backend {
  public:

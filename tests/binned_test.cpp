@@ -139,7 +139,7 @@ TEST_F(Binned, OnlyTheBandsThatAreAskedFor) {
   EXPECT_EQ(some.covenants[0].tests[0].failing.count, all.covenants[0].tests[0].failing.count);
 }
 
-TEST_F(Binned, AnInterruptedRunKeepsTheChunksThatWereDone) {
+TEST_F(Binned, AnInterruptedRunKeepsThePathsThatWereDone) {
   SmallChunks backend(1000);
   std::atomic<bool> stop = false;
   RunPlan stopped = plan(10'000);
@@ -149,11 +149,14 @@ TEST_F(Binned, AnInterruptedRunKeepsTheChunksThatWereDone) {
     if (done > 3000) stop = true;
   };
   const Outcomes cut = simulate(backend, scenario_, stopped, {.exact_paths = 1});
-  ASSERT_EQ(cut.columns->paths(), 3000U);
-  const Outcomes whole = simulate(backend, scenario_, plan(3000), {.exact_paths = 1});
+  const std::uint64_t done = cut.columns->paths();  // three chunks and some blocks of the fourth
+  ASSERT_GT(done, 3000U);
+  ASSERT_LT(done, 4000U);
+  const Outcomes whole = simulate(backend, scenario_, plan(done), {.exact_paths = 1});
   EXPECT_TRUE(same_bytes(cut.histogram, whole.histogram));
-  EXPECT_EQ(report::fcf_csv(company_, risk(cut, plan(3000))),
-            report::fcf_csv(company_, risk(whole, plan(3000))));
+  EXPECT_TRUE(same_bytes(cut.sum, whole.sum));
+  EXPECT_EQ(report::fcf_csv(company_, risk(cut, plan(done))),
+            report::fcf_csv(company_, risk(whole, plan(done))));
   stop = true;
   EXPECT_THROW(simulate(backend, scenario_, stopped, {.exact_paths = 1}), Interrupted);
 }

@@ -95,6 +95,8 @@ TEST(BorrowerCures, CountAndInARow) {
   const Rolled run = expect_equal(group, sheet);
   EXPECT_EQ(run.column(run.layout.first_breach(0)), 6);
   EXPECT_EQ(run.column(run.layout.first_uncured(0)), 8);
+  EXPECT_EQ(run.column(run.layout.cures(0)), 3);
+  EXPECT_EQ(run.column(run.layout.waivers(0)), 0);
   EXPECT_NEAR(run.headroom(0, 8), 1e4 * (280.0 / 360 - 0.9), 0.51);
   EXPECT_NEAR(run.headroom(0, 10), 1e4 * (280.0 / 360 - 0.9), 0.51);
 }
@@ -240,6 +242,7 @@ TEST(BorrowerWaivers, CostAFeeNextMonthFromTheirFirstDayOn) {
     const Rolled run = expect_equal(group, sheet);
     EXPECT_EQ(run.column(run.layout.first_breach(0)), 5);
     EXPECT_EQ(run.column(run.layout.first_uncured(0)), in_5 ? 6 : 5);
+    EXPECT_EQ(run.column(run.layout.waivers(0)), 1);
     EXPECT_NEAR(run.headroom(0, 6), 1e4 * (190.0 / (in_5 ? 160 : 120) - 1.7), 0.51);
     EXPECT_GE(run.headroom(0, in_5 ? 9 : 10), 0);
   }

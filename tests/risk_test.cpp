@@ -259,6 +259,43 @@ TEST_F(AnalysisTest, ExpectedShortfallIsTheMeanOfTheTail) {
   EXPECT_NEAR(report.total_fcf.sd, std::sqrt(100 * 101 / 12.0) / 1000, 1e-12);
 }
 
+TEST_F(AnalysisTest, WhatBecomesOfBreaches) {
+  const ColumnLayout& layout = small_.layout;
+  constexpr std::int32_t kNo = kNever;
+  small_.set(layout.first_breach(0), {2, 2, 3, kNo, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(layout.first_uncured(0), {3, kNo, 3, kNo, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(layout.accelerated(0), {3, kNo, kNo, kNo, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(layout.cures(0), {1, 2, 0, 0, 0, 0, 0, 0, 0, 0});
+  small_.set(layout.waivers(0), {0, 0, 1, 0, 0, 0, 0, 0, 0, 0});
+  small_.set(layout.first_breach(1), {1, kNo, kNo, 3, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(kFirstCovenant, {1, 0, 0, 1, kNo, kNo, kNo, kNo, kNo, kNo});
+  const RiskReport report = analyse_small();
+  const CovenantRisk& covenant = report.covenants[0];
+  EXPECT_EQ(covenant.uncured.by_horizon().count, 2U);
+  EXPECT_EQ(covenant.uncured.cumulative[1].count, 0U);
+  EXPECT_EQ(covenant.remedied.count, 1U);
+  EXPECT_EQ(covenant.accelerated.by_horizon().count, 1U);
+  EXPECT_DOUBLE_EQ(covenant.cures.value, 0.3);
+  EXPECT_DOUBLE_EQ(covenant.waivers.value, 0.1);
+  EXPECT_NEAR(covenant.waivers.standard_error, 0.1, 1e-12);  // sqrt(0.09 10 / 9 / 10)
+  EXPECT_EQ(covenant.binds_first.count, 2U);
+  EXPECT_EQ(report.covenants[1].binds_first.count, 2U);
+}
+
+TEST_F(AnalysisTest, Customers) {
+  const ColumnLayout& layout = small_.layout;
+  constexpr std::int32_t kNo = kNever;
+  small_.set(layout.customer_fees(0), std::vector<std::int32_t>(10, 4'000));
+  small_.set(layout.customer_left(0), {2, kNo, 3, kNo, kNo, kNo, kNo, kNo, kNo, kNo});
+  small_.set(layout.customer_lost(0), {2'000, 0, 5'000, 0, 0, 0, 0, 0, 0, 0});
+  small_.set(layout.default_month(0), {2, kNo, kNo, kNo, kNo, kNo, kNo, kNo, kNo, kNo});
+  const CustomerRisk& customer = analyse_small().customers.at(0);
+  EXPECT_DOUBLE_EQ(customer.fees.mean, 4.0);
+  EXPECT_EQ(customer.leaves.by_horizon().count, 2U);
+  EXPECT_EQ(customer.defaults.by_horizon().count, 1U);
+  EXPECT_DOUBLE_EQ(customer.lost_if_it_leaves.value, 3.5);
+}
+
 TEST_F(AnalysisTest, BreachesJointAndAny) {
   const ColumnLayout& layout = small_.layout;
   constexpr std::int32_t kNo = kNever;

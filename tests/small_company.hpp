@@ -334,7 +334,9 @@ inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
   if (column < l.customer_fees(0)) return numbered("distributed by borrower", l.distributed(0));
   if (column < l.customer_lost(0)) return numbered("fees of customer", l.customer_fees(0));
   if (column < l.customer_left(0)) return numbered("fees lost with customer", l.customer_lost(0));
-  return numbered("first loss of customer", l.customer_left(0));
+  if (column < l.cures(0)) return numbered("first loss of customer", l.customer_left(0));
+  if (column < l.waivers(0)) return numbered("cures of covenant", l.cures(0));
+  return numbered("waivers of covenant", l.waivers(0));
 }
 
 }  // namespace headroom

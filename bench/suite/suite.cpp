@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <regex>
 #include <stdexcept>
@@ -284,10 +285,8 @@ class Suite {
           {.name = "reduce/exact/" + name, .item = "path", .items = kCount}, 0,
           [&] {
             const RiskReport risk = analyse(c.scenario, outcomes, range, c.planned);
-            std::int64_t total = 0;
-            for (int t = 0; t < c.scenario.months; ++t) {
-              total += outcomes.sum[static_cast<std::size_t>(kFcf * c.scenario.months + t)];
-            }
+            const auto months = outcomes.sum.begin() + std::ptrdiff_t{kFcf} * c.scenario.months;
+            const std::int64_t total = std::accumulate(months, months + c.scenario.months, std::int64_t{0});
             const double mean = static_cast<double>(total) / kCount / units_per_musd(c.scenario);
             if (std::abs(risk.total_fcf.mean - mean) > 1e-9 * std::abs(mean))
               throw Wrong("mean and sums differ");

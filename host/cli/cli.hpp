@@ -18,7 +18,7 @@ enum ExitCode : int {
       3,               // the run's books do not balance on some path, or a benchmark's answer is wrong; printed
   kBackendFailed = 4,  // the backend asked for is not there, or failed
   kCannotWrite = 5,    // the result was printed, but its files could not be written
-  kInterrupted = 130,  // Ctrl-C; nothing was written, or the result of the chunks that were done
+  kInterrupted = 130,  // Ctrl-C; the result of the paths that were done, if any
 };
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong command line or config, 3 a model identity is violated (the result is\n"

@@ -114,14 +114,12 @@ int run(const Company& company, const Request& request) {
   } catch (const Interrupted&) {
     return interrupted(done, request.paths.count);
   }
-  const bool cut_short = outcomes.columns->paths() < request.paths.count;
 
   const auto start = std::chrono::steady_clock::now();
   const std::vector<std::int32_t> planned = plan_trace(scenario);
   const RiskReport risk = analyse(scenario, outcomes, request.paths, planned);
   const std::vector<GuidanceCheck> guidance =
       check_guidance(company, scenario, plan_table(company, scenario, planned), &risk);
-  if (stop_asked && !cut_short) return interrupted(done, request.paths.count);
 
   report::RunFacts facts;
   facts.version = build::version;
@@ -151,14 +149,14 @@ int run(const Company& company, const Request& request) {
     fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv\n", request.folder);
   std::fflush(stdout);
 
-  if (cut_short) {
+  if (stop_asked) {
     fmt::print(stderr, "headroom: interrupted; the result is that of the first {} of {} paths\n", risk.paths,
                request.paths.count);
   }
   if (!trouble.empty())
     fmt::print(stderr, "headroom: {}; the result stands above, old files are untouched\n", trouble);
   if (risk.violations.paths > 0) return kIdentityFailed;
-  if (cut_short) return kInterrupted;
+  if (stop_asked) return kInterrupted;
   return trouble.empty() ? kOk : kCannotWrite;
 }
 

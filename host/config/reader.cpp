@@ -429,10 +429,6 @@ void write_canonical(const Node& node, const std::string& path, std::string& out
 
 // ---- Dates. ----
 
-bool is_month_end(Date date) {
-  return date.ok() && date == Date(date.year() / date.month() / std::chrono::last);
-}
-
 float months_between(Date as_of, Date date) {
   const auto month = [](Date d) {
     return static_cast<int>(d.year()) * 12 + static_cast<int>(unsigned(d.month()));
@@ -565,10 +561,6 @@ std::vector<std::string> Table::texts(std::string_view key,
   return list(key, fallback);
 }
 
-std::vector<Date> Table::dates(std::string_view key, const std::optional<std::vector<Date>>& fallback) const {
-  return list(key, fallback);
-}
-
 Date Table::date_at_month_end(std::string_view key) const {
   const Date given = date(key);
   const Date end(given.year() / given.month() / std::chrono::last);
@@ -595,29 +587,6 @@ std::vector<double> Table::numbers(std::string_view key, const Range& range, std
   for (std::size_t i = 0; i < list->size(); ++i) {
     values.push_back(
         as_number((*list)[i], key, item_label(key, i), range, problems()).value_or(range.usable()));
-  }
-  return values;
-}
-
-std::vector<double> Table::matrix(std::string_view key, std::size_t rows, std::size_t columns,
-                                  const Range& range) const {
-  std::vector<double> values(rows * columns, range.usable());
-  const std::string expected = fmt::format("an array of {} rows of {} numbers", rows, columns);
-  const auto* list = ask_list(key, expected, true);
-  if (list == nullptr) return values;
-  const bool fits = list->size() == rows && std::all_of(list->begin(), list->end(), [&](const Node& row) {
-                      return row.is<ListTag>() && row.items.size() == columns;
-                    });
-  if (!fits) {
-    problems().add(place(key), fmt::format("'{}' has another shape", key), expected + " is expected",
-                   "write the missing numbers or remove the surplus ones");
-    return values;
-  }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t row = i / columns;
-    const std::size_t column = i % columns;
-    const std::string label = item_label(item_label(key, row), column);
-    values[i] = as_number((*list)[row].items[column], key, label, range, problems()).value_or(values[i]);
   }
   return values;
 }

@@ -29,7 +29,6 @@ namespace headroom::config {
 
 using Date = std::chrono::year_month_day;
 
-bool is_month_end(Date date);
 float months_between(Date as_of, Date date);  // (k - 1) + day / days in that month: exactly k at a month end
 Date month_end(Date as_of, int months);       // the inverse at month ends
 std::string format_date(Date date);           // 2026-03-31
@@ -79,11 +78,8 @@ class Table {
   std::vector<double> numbers(std::string_view key, const Range& range = {},
                               std::optional<std::size_t> size = {},
                               const std::optional<std::vector<double>>& fallback = {}) const;
-  std::vector<double> matrix(std::string_view key, std::size_t rows, std::size_t columns,
-                             const Range& range = {}) const;  // row by row; always rows * columns elements
   std::vector<std::string> texts(std::string_view key,
                                  const std::optional<std::vector<std::string>>& fallback = {}) const;
-  std::vector<Date> dates(std::string_view key, const std::optional<std::vector<Date>>& fallback = {}) const;
 
   // choice<Kind>("kind", {{"training", Kind::training}, {"inference", Kind::inference}})
   template <class E>

@@ -218,8 +218,10 @@ class CpuBackend final : public Backend {
     const auto work = [&](unsigned) {
       try {
         Worker worker(scenario, layout, outcomes.bins.data());
-        for (std::uint64_t block = next++; block < blocks; block = next++) {
-          if (plan.stop != nullptr && plan.stop->load(std::memory_order_relaxed)) break;
+        // A block that is taken is run, so that those before `next` are all done when the threads have ended.
+        while (plan.stop == nullptr || !plan.stop->load(std::memory_order_relaxed)) {
+          const std::uint64_t block = next++;
+          if (block >= blocks) break;
           const std::uint64_t first = block * kLanes;
           const auto count =
               static_cast<std::int32_t>(std::min<std::uint64_t>(kLanes, plan.paths.count - first));
@@ -240,7 +242,14 @@ class CpuBackend final : public Backend {
     };
     on_threads(threads, work);
     if (failure) std::rethrow_exception(failure);
-    if (plan.stop != nullptr && plan.stop->load()) throw Interrupted{};
+    if (next == 0) throw Interrupted{};
+    if (const std::uint64_t finished = next; finished < blocks) {
+      const std::uint64_t paths = finished * kLanes;
+      auto kept = std::make_unique<HostColumns>(outcomes.layout.count(), paths, plan.threads);
+      for (std::int32_t c = 0; c < outcomes.layout.count(); ++c)
+        std::copy_n(columns->column(c), paths, kept->column(c));
+      columns = std::move(kept);
+    }
 
     outcomes.columns = std::move(columns);
     outcomes.device =
@@ -412,7 +421,8 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
   const StateLayout layout = state_layout(scenario);
   const Isa isa = choose_isa("auto");
   const std::int32_t months = scenario.months;
-  std::vector<std::int32_t> rows(static_cast<std::size_t>(series_count(scenario) * months));
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(series_count(scenario)) *
+                                 static_cast<std::size_t>(months));
   std::vector<BinRange> bins(rows.size(), {0, cells ? kNotCounted : 0});
   std::iota(rows.begin(), rows.end(), 0);
   if (cells) rows = *cells;

@@ -130,18 +130,20 @@ std::string remedy_table(const Company& company, const RiskReport& risk) {
   const auto has = [](const CovenantRisk& covenant) { return covenant.has_remedies; };
   if (std::none_of(risk.covenants.begin(), risk.covenants.end(), has)) return "";
   Table table;
-  table.row(
-      {"P within the horizon, %", "breach", "remedied", "uncured", "accelerated", "median", "binds first"});
+  table.row({"P within the horizon, %", "breach", "remedied", "uncured", "accelerated", "median", "binds first",
+             "cures", "waivers"});
   table.rule();
   for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
     const CovenantRisk& covenant = risk.covenants[v];
     table.row({covenant_label(company, risk, v), percent(covenant.breach.by_horizon()),
                percent(covenant.remedied), percent(covenant.uncured.by_horizon()),
                percent(covenant.accelerated.by_horizon()), happens_label(company, covenant.accelerated),
-               percent(covenant.binds_first)});
+               percent(covenant.binds_first), supported(covenant.cures, 2), supported(covenant.waivers, 2)});
   }
   return "\nWhat becomes of a breach\n" + table.text() +
-         "  remedied: every breach of the path cured or waived. median: month of the acceleration.\n"
+         "  remedied: every breach of the path cured or waived. median: month of the acceleration. cures, "
+         "waivers: "
+         "mean of a path.\n"
          "  binds first: no other covenant is breached before; of those breached in one month the first in "
          "this list.\n";
 }

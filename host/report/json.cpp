@@ -105,6 +105,8 @@ Json covenants_json(const Company& company, const RiskReport& risk) {
                    {"uncured", json(company, covenant.uncured)},
                    {"acceleration", json(company, covenant.accelerated)},
                    {"binds_first", json(covenant.binds_first)},
+                   {"cures", json(covenant.cures)},
+                   {"waivers", json(covenant.waivers)},
                    {"least_headroom", json(covenant.min_headroom)},
                    {"tests", tests}});
   }

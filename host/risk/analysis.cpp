@@ -268,6 +268,11 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     covenant.has_remedies = !terms.plain();
     add(covenant.uncured, [&, v] { return event_risk(columns, layout.first_uncured(v), months); });
     add(covenant.accelerated, [&, v] { return event_risk(columns, layout.accelerated(v), months); });
+    const auto mean_of = [&columns](std::int32_t column) {
+      return moments(columns.sum(column), columns.sum_of_squares(column), columns.paths(), 1).mean;
+    };
+    add(covenant.cures, [mean_of, id = layout.cures(v)] { return mean_of(id); });
+    add(covenant.waivers, [mean_of, id = layout.waivers(v)] { return mean_of(id); });
     add(covenant.min_headroom, [&columns, id = layout.min_headroom(v), units] {
       return distribution(columns, id, units, true, kFixedMax);
     });

@@ -94,6 +94,7 @@ struct CovenantRisk {
   bool has_remedies = false;  // cures, waivers or consequences
   EventRisk uncured;          // the first breach that was neither cured nor waived
   EventRisk accelerated;      // its lenders call their loans
+  Estimate cures, waivers;    // of a path, number
   Probability remedied;       // breached within the horizon, and every breach cured or waived
   Probability binds_first;    // breached, and no other covenant before
   std::vector<Test> tests;    // by date

@@ -46,6 +46,7 @@ Outcomes simulate_binned(Backend& backend, const Scenario& scenario, const RunPl
     part.paths.count = std::min(backend.chunk(), plan.paths.count - done);
     try {
       Outcomes chunk = backend.simulate(scenario, part, bins);
+      const bool cut_short = chunk.columns->paths() < part.paths.count;
       binned.absorb(*chunk.columns);
       if (done == 0) {
         std::swap(chunk.columns, all.columns);
@@ -53,6 +54,7 @@ Outcomes simulate_binned(Backend& backend, const Scenario& scenario, const RunPl
       } else {
         add_to(all, chunk);
       }
+      if (cut_short) break;
     } catch (const Interrupted&) {
       if (done == 0) throw;
       break;

@@ -20,7 +20,7 @@ struct Asked {
 };
 
 // Runs the paths of `plan` with bins from the seed's pilot. The result depends on scenario, plan.paths and
-// `asked` alone. Interrupted after the first chunk, it returns the chunks that were done:
+// `asked` alone. Interrupted, it returns the paths that were done, if any:
 // outcomes.columns->paths() are fewer than asked for; before, it throws Interrupted.
 Outcomes simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan, const Asked& asked = {});
 

@@ -235,6 +235,8 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.keep(columns.min_headroom(v), state.min_headroom);
       p.keep(columns.first_uncured(v), select(plain, state.first_breach, state.first_uncured));
       p.keep(columns.accelerated(v), state.accelerated);
+      p.keep(columns.cures(v), state.cures);
+      p.keep(columns.waivers(v), state.waivers);
       FirstBreach first = p.load(l.first_breach);
       first.covenant = select(state.first_breach < first.month, v, first.covenant);
       first.month = min(state.first_breach, first.month);

@@ -42,7 +42,7 @@ HEADROOM_HD PoolFlows advance_pool(const Scenario& s, const Site& site, const Si
 
 // What an entity reports for a month, before the cash has been balanced.
 struct Income {
-  Money revenue, ebitda, interest, tax, pre_tax, net_income, adjusted_net_income;
+  Money revenue, ebitda, interest, tax, pre_tax, net_income;
   Money receivables_change, payables_opex_change, payables_capex_change;
   Money cfo, capex_cash, cfads;
   Money losses;  // carried forward
@@ -87,7 +87,6 @@ HEADROOM_HD Income close_income(const Entity& e, const EntityState& opening, Mon
     i.losses = opening.tax_losses - used + max(-profit, 0);
   }
   i.net_income = i.pre_tax - i.tax;
-  i.adjusted_net_income = i.net_income + e.stock_compensation_month;
 
   const Money invoiced = i.revenue - contract.credited - contract.forfeited;
   i.receivables_change = money(e.receivable_months * static_cast<Real>(invoiced)) - opening.receivables;

@@ -12,7 +12,7 @@ constexpr std::int32_t kFixedMax = 1 << 30;
 enum Measure : std::int32_t {
   kRevenue,
   kEbitda,        // adjusted: before stock compensation
-  kCashInterest,  // with fees
+  kCashInterest,  // with fees, less what cash earns
   kCashTax,
   kWorkingCapital,  // change in working capital and prepayments, as a cash inflow
   kCfo,
@@ -113,7 +113,7 @@ struct ColumnLayout {
   }  // kFixedMax: never tested
   HEADROOM_HD std::int32_t months_late(std::int32_t i) const {
     return min_headroom(covenants) + i;
-  }  // fixed point; kNever: cancelled
+  }  // fixed point; kNever: refused or not ordered
   HEADROOM_HD std::int32_t default_month(std::int32_t c) const {
     return months_late(sites) + c;
   }  // customer; kNever
@@ -134,7 +134,10 @@ struct ColumnLayout {
   HEADROOM_HD std::int32_t customer_fees(std::int32_t c) const { return distributed(borrowers) + c; }
   HEADROOM_HD std::int32_t customer_lost(std::int32_t c) const { return customer_fees(customers) + c; }
   HEADROOM_HD std::int32_t customer_left(std::int32_t c) const { return customer_lost(customers) + c; }
-  HEADROOM_HD std::int32_t count() const { return customer_left(customers); }
+  // Of a covenant: how many of its tests were cured, and waived.
+  HEADROOM_HD std::int32_t cures(std::int32_t v) const { return customer_left(customers) + v; }
+  HEADROOM_HD std::int32_t waivers(std::int32_t v) const { return cures(covenants) + v; }
+  HEADROOM_HD std::int32_t count() const { return waivers(covenants); }
 };
 
 HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {

@@ -207,5 +207,41 @@ TEST(Draws, PayTheirOwnInterestWithoutALag) {
   EXPECT_EQ(check(30'000), 0) << "no more than the commitment";
 }
 
+// Half of 12,000 is due in month 2, half in month 5. What a shut market made the tranche miss it draws when the
+// next quarter opens. A false alarm in a million runs, all comparisons together.
+TEST(Draws, ComeAsOftenAsTheMarketIsOpen) {
+  constexpr std::uint64_t kPaths = 40'000;
+  constexpr std::int32_t kMonths = 6;
+  struct Held {
+    Regime regime;
+    double open;  // probability a quarter
+  };
+  for (const Held& held : {Held{kShortage, 0.8}, Held{kBalanced, 0.55}, Held{kGlut, 0.2}}) {
+    ScenarioData data = company_that_draws(kMonths, 12'000);
+    data.parameters.switches |= kFundingWindow;
+    data.parameters.demand.start_regime = held.regime;
+    data.parameters.rates.window_open = {0.8F, 0.55F, 0.2F};
+    data.tranche[0].needs_window = 1;
+    make_plan(data);
+    const Outcomes outcomes = run_paths(data.view(), {3, 0, kPaths}, 2);
+    const auto expect_share = [&](std::int32_t month, double drawn, double share) {
+      const auto cell = static_cast<std::size_t>(kDebt * kMonths + month - 1);
+      const double got = static_cast<double>(outcomes.sum[cell]) / drawn / kPaths;
+      EXPECT_NEAR(got, share, 5.5 * std::sqrt(share * (1 - share) / kPaths))
+          << "regime " << held.regime << ", month " << month;
+    };
+    const double p = held.open;
+    expect_share(1, 6'000, 0);
+    expect_share(2, 6'000, p);
+    expect_share(3, 6'000, p);
+    expect_share(4, 6'000, 1 - (1 - p) * (1 - p));
+    // All of it where the second quarter is open, and half where only the first was.
+    const auto cell = static_cast<std::size_t>(kDebt * kMonths + 5 - 1);
+    const double mean = p + (1 - p) * p / 2, square = p + (1 - p) * p / 4;
+    EXPECT_NEAR(static_cast<double>(outcomes.sum[cell]) / 12'000 / kPaths, mean,
+                5.5 * std::sqrt((square - mean * mean) / kPaths));
+  }
+}
+
 }  // namespace
 }  // namespace headroom

@@ -102,7 +102,7 @@ struct RunPlan {
   const std::atomic<bool>* stop = nullptr;  // set: finish early, with fewer paths or Interrupted
 };
 
-struct Interrupted {};  // before any path was done
+struct Interrupted {};  // with no result to show
 
 class Backend {
  public:

@@ -13,6 +13,7 @@
 
 #include "host/config/company.hpp"
 #include "host/cpu/cpu.hpp"
+#include "market_walk.hpp"
 #include "statistics.hpp"
 
 namespace headroom {
@@ -30,13 +31,7 @@ class H100Market {
     data.site.resize(1);
     EXPECT_EQ(company.gpu_types.at(static_cast<std::size_t>(data.site[0].gpu_type)).id, "h100");
     EXPECT_EQ(data.site[0].running, 1);
-    data.customer = {};
-    data.contract = {};
-    data.tranche = {};
-    data.dated_flow = {};
-    data.covenant = {};
-    data.covenant_test = {};
-    data.entity.at(0).revolver = -1;
+    leave_no_business(data);
     const Scenario s = data.view();
     months_ = static_cast<std::size_t>(s.months);
     start_ = std::exp(static_cast<double>(s.gpu_type[data.site[0].gpu_type].log_price_start));

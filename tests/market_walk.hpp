@@ -20,6 +20,17 @@ namespace headroom {
 
 using Sets = std::vector<std::string>;
 
+// Neither customers nor debt.
+inline void leave_no_business(ScenarioData& data) {
+  data.customer = {};
+  data.contract = {};
+  data.tranche = {};
+  data.dated_flow = {};
+  data.covenant = {};
+  data.covenant_test = {};
+  data.entity.at(0).revolver = -1;
+}
+
 // The market of market.toml with `sets` laid over it, its H100 alone, for a company that owns and owes nothing.
 enum class Launches { none, configured };
 inline ScenarioData market(const Sets& sets, int months = 60, Launches launches = Launches::configured) {
@@ -39,13 +50,7 @@ inline ScenarioData market(const Sets& sets, int months = 60, Launches launches 
   data.gpu_type[0].first_launch_effect = 0;
   if (launches == Launches::none) data.launch = {}, data.launch_effect = {};
   data.site = {};
-  data.customer = {};
-  data.contract = {};
-  data.tranche = {};
-  data.dated_flow = {};
-  data.covenant = {};
-  data.covenant_test = {};
-  data.entity.at(0).revolver = -1;
+  leave_no_business(data);
   return data;
 }
 

@@ -5,7 +5,7 @@
 First every peer with every mechanism on plan against the program's plan; then rounds of ours and theirs; then, at a stated
 rate of false alarms, whether the distributions of all rounds agree. A peer that disagrees gets no ratio, and the exit code is 1.
 
-Every peer computes less than the program: 10 columns a path against 101, prices of 4 GPU types against 7, no by-month histograms
+Every peer computes less than the program: 10 columns a path against 103, prices of 4 GPU types against 7, no by-month histograms
 of 22 series, no identities, no balance sheet, no integer ledger, no spread, customer or backlog states, which the cut never asks for.
 """
 

@@ -55,6 +55,16 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
   }
 }
 
+// One of a few words.
+std::string parse_word(const po::variables_map& options, const char* name,
+                       const std::vector<std::string>& words) {
+  std::string given = options[name].as<std::string>();
+  if (std::find(words.begin(), words.end(), given) != words.end()) return given;
+  const auto nearest = config::nearest(given, words);
+  throw UsageError(fmt::format("--{} '{}' is none of {}{}", name, given, fmt::join(words, ", "),
+                               nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
+}
+
 }  // namespace
 
 void add_config_options(Usage& usage) {
@@ -173,15 +183,6 @@ int parse_count(std::string_view option, std::string_view text, int least, int m
     throw UsageError(fmt::format("--{} '{}' is not a whole number from {} to {}", option, text, least, most));
   }
   return *value;
-}
-
-std::string parse_word(const po::variables_map& options, const char* name,
-                       const std::vector<std::string>& words) {
-  std::string given = options[name].as<std::string>();
-  if (std::find(words.begin(), words.end(), given) != words.end()) return given;
-  const auto nearest = config::nearest(given, words);
-  throw UsageError(fmt::format("--{} '{}' is none of {}{}", name, given, fmt::join(words, ", "),
-                               nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
 }
 
 std::string parse_backend(const po::variables_map& options) {

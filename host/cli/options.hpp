@@ -38,9 +38,7 @@ std::uint64_t parse_paths(std::string_view option, std::string_view text);
 // A whole number up to 2^64 - 1; between two bounds. `option` is named in the error.
 std::uint64_t parse_seed(std::string_view option, std::string_view text);
 int parse_count(std::string_view option, std::string_view text, int least, int most);
-// One of a few words, --backend and --isa among them; a path that is not empty. Throw UsageError.
-std::string parse_word(const po::variables_map& options, const char* name,
-                       const std::vector<std::string>& words);
+// --backend and --isa: one of a few words; a path that is not empty. Throw UsageError.
 std::string parse_backend(const po::variables_map& options);
 std::string parse_isa(const po::variables_map& options);
 std::string parse_path(const po::variables_map& options, const char* name);  // "" where it is not given

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "headroom/covenants.hpp"
 #include "host/config/load.hpp"
 
 namespace headroom::config {
@@ -398,8 +399,7 @@ void read_cures(const Loading& in, const Table& table, Covenant& c) {
     if (c.entity < 0 || in.data.entity[static_cast<std::size_t>(c.entity)].parent < 0) {
       table.reject("cures", "the parent's cash cures what a borrower misses", "name a borrower as 'entity'");
     }
-    const bool repays = c.metric == Metric::ltv || c.metric == Metric::backlog_coverage;
-    if (repays && c.tranche < 0) {
+    if (repays_debt(c.metric) && c.tranche < 0) {
       table.reject("cures", "the cure repays debt and no tranche is named", "add tranche = ...");
     }
   }
@@ -485,10 +485,9 @@ void read_covenant(Loading& in, const Table& table) {
   c.entity = table.has("entity") ? in.entity_of(table) : -1;
   c.tranche = -1;
   c.springing_share = table.real("springing_share", Range{.low = 0.0, .high = 1.0}, 0.0);
-  if (c.metric == Metric::ltv || c.metric == Metric::backlog_coverage || c.springing_share > 0.0F) {
+  if (repays_debt(c.metric) || c.springing_share > 0.0F) {
     c.tranche = table.ref("tranche", in.tranches.ids, c.springing_share > 0.0F);
-    const bool of_its_debt = c.metric == Metric::ltv || c.metric == Metric::backlog_coverage;
-    if (of_its_debt && c.tranche >= 0 && c.entity >= 0 &&
+    if (repays_debt(c.metric) && c.tranche >= 0 && c.entity >= 0 &&
         in.data.tranche[static_cast<std::size_t>(c.tranche)].entity != c.entity) {
       table.reject("tranche", "it is owed by another entity", "name a tranche of the covenant's entity");
     }
@@ -496,7 +495,7 @@ void read_covenant(Loading& in, const Table& table) {
     forbid(table, {"tranche"}, "only ltv, backlog_coverage and springing tests are of one tranche",
            "remove it, or name an entity");
   }
-  if (c.metric == Metric::liquidity || c.metric == Metric::ltv || c.metric == Metric::backlog_coverage) {
+  if (c.metric == Metric::liquidity || repays_debt(c.metric)) {
     forbid(table, {"window"}, "this metric stands at a date", "remove it");
   } else {
     c.window = table.choice<Window>("window", {{"trailing_3", Window::trailing_3},

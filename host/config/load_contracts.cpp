@@ -120,7 +120,7 @@ void read_prepayment(Loading& in, const Table& table, Contract& c) {
     table.reject("prepayment_date", "what was paid by as_of stands in 'unearned_musd'", "correct one of them");
   }
   const Real end = c.end_month < kNeverReal ? c.end_month : c.start_month + c.term_months;
-  if (c.prepayment_month<kNever&& static_cast<Real>(c.prepayment_month)> end) {
+  if (c.prepayment > 0 && static_cast<Real>(c.prepayment_month) > end) {
     table.reject("prepayment_date", fmt::format("the contract ends on {}", in.date_text(end)),
                  "correct one of the two dates");
   }

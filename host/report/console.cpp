@@ -141,9 +141,8 @@ std::string remedy_table(const Company& company, const RiskReport& risk) {
                percent(covenant.binds_first), supported(covenant.cures, 2), supported(covenant.waivers, 2)});
   }
   return "\nWhat becomes of a breach\n" + table.text() +
-         "  remedied: every breach of the path cured or waived. median: month of the acceleration. cures, "
-         "waivers: "
-         "mean of a path.\n"
+         "  remedied: every breach of the path cured or waived. median: month of the acceleration.\n"
+         "  cures, waivers: mean number on a path.\n"
          "  binds first: no other covenant is breached before; of those breached in one month the first in "
          "this list.\n";
 }

@@ -120,7 +120,7 @@ void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
   for (const OutputFile& file : files) {
     const fs::path path = folder / file.name;
     if (is_special(path)) continue;
-    prepare_file(path);
+    if (written.empty()) prepare_file(path);
     if (fs::is_directory(path)) fail("cannot write", path, EISDIR);
     written.emplace_back(path).write(file.content);
   }

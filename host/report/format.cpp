@@ -52,7 +52,8 @@ int percent_digits(const Probability& p) {
 
 std::string percent(const Probability& p) {
   if (p.of == 0) return "-";
-  if (p.count == 0 || p.count == p.of) return p.count == 0 ? "0" : "100";
+  if (p.count == 0) return "0";
+  if (p.count == p.of) return "100";
   return number(100 * p.value, percent_digits(p));
 }
 

@@ -100,6 +100,10 @@ EventRisk event_risk(ColumnStore& columns, std::int32_t column, std::int32_t mon
   return found;
 }
 
+Estimate mean_of(ColumnStore& columns, std::int32_t column, double units) {
+  return moments(columns.sum(column), columns.sum_of_squares(column), columns.paths(), units).mean;
+}
+
 // Mean of a driver over the paths whose flag column is at most `months`.
 Estimate mean_where(ColumnStore& columns, std::int32_t driver, std::int32_t flag, std::int32_t months,
                     double units) {
@@ -268,11 +272,8 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     covenant.has_remedies = !terms.plain();
     add(covenant.uncured, [&, v] { return event_risk(columns, layout.first_uncured(v), months); });
     add(covenant.accelerated, [&, v] { return event_risk(columns, layout.accelerated(v), months); });
-    const auto mean_of = [&columns](std::int32_t column) {
-      return moments(columns.sum(column), columns.sum_of_squares(column), columns.paths(), 1).mean;
-    };
-    add(covenant.cures, [mean_of, id = layout.cures(v)] { return mean_of(id); });
-    add(covenant.waivers, [mean_of, id = layout.waivers(v)] { return mean_of(id); });
+    add(covenant.cures, [&, v] { return mean_of(columns, layout.cures(v), 1); });
+    add(covenant.waivers, [&, v] { return mean_of(columns, layout.waivers(v), 1); });
     add(covenant.min_headroom, [&columns, id = layout.min_headroom(v), units] {
       return distribution(columns, id, units, true, kFixedMax);
     });
@@ -351,9 +352,7 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
   for (DriverMeans& driver : report.drivers) {
     const std::int32_t id = layout.path(driver.driver);
     const double units = driver.driver == kGlutMonths ? 1.0 : kFixed;
-    add(driver.all, [&columns, id, units] {
-      return moments(columns.sum(id), columns.sum_of_squares(id), columns.paths(), units).mean;
-    });
+    add(driver.all, [&columns, id, units] { return mean_of(columns, id, units); });
     if (covenants) {
       add(driver.given_breach, [=, &columns] { return mean_where(columns, id, any, months, units); });
     }

@@ -139,24 +139,24 @@ GuidanceCheck check_balance(const Company& company, const Scenario& scenario, co
   return check;
 }
 
-}  // namespace
-
-std::vector<std::int32_t> plan_trace(const Scenario& scenario) {
-  Scenario planned = scenario;
-  planned.switches = 0;
-  return trace_path(planned, 0, 0);
+// Every switch off.
+Scenario on_plan(Scenario scenario) {
+  scenario.switches = 0;
+  return scenario;
 }
 
+}  // namespace
+
+std::vector<std::int32_t> plan_trace(const Scenario& scenario) { return trace_path(on_plan(scenario), 0, 0); }
+
 std::int32_t plan_violations(const Scenario& scenario) {
-  Scenario planned = scenario;
-  planned.switches = 0;
   RunPlan one;
   one.paths.count = 1;
   const std::vector<BinRange> none(
       static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months),
       {0, kNotCounted});
   std::int32_t kinds = 0;
-  make_cpu_backend()->simulate(planned, one, none).columns->read(kViolations, 0, {&kinds, 1});
+  make_cpu_backend()->simulate(on_plan(scenario), one, none).columns->read(kViolations, 0, {&kinds, 1});
   return kinds;
 }
 

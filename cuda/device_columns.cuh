@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/buffer.cuh"
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom::cuda {
 

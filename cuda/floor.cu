@@ -8,7 +8,7 @@
 #include "cuda/buffer.cuh"
 #include "cuda/check.cuh"
 #include "cuda/generator.cuh"
-#include "host/floor.hpp"
+#include "host/engine/floor.hpp"
 
 namespace headroom {
 namespace cuda {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "cuda/device_columns.cuh"
-#include "host/risk/column_ops.hpp"
+#include "host/engine/column_ops.hpp"
 
 namespace headroom::cuda {
 

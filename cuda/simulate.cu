@@ -18,8 +18,8 @@
 #include "cuda/device_columns.cuh"
 #include "cuda/generator.cuh"
 #include "headroom/month.hpp"
-#include "host/memory.hpp"
-#include "host/risk/host_columns.hpp"
+#include "host/engine/host_columns.hpp"
+#include "host/engine/memory.hpp"
 
 namespace headroom {
 namespace cuda {

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <random>
 
+#include "host/engine/binned_columns.hpp"
+#include "host/engine/host_columns.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/binned_columns.hpp"
-#include "host/risk/host_columns.hpp"
-#include "host/risk/simulation.hpp"
+#include "host/run/simulation.hpp"
 #include "tests/outcomes_fixture.hpp"
 
 namespace headroom {

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "headroom/closing.hpp"
-#include "host/cpu/cpu.hpp"
+#include "host/cpu/pilot.hpp"
+#include "host/cpu/trace.hpp"
+#include "host/plan/make_plan.hpp"
+#include "host/plan/plan_table.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/plan_table.hpp"
 #include "small_company.hpp"
 
 namespace headroom {

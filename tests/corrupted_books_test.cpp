@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "headroom/month.hpp"
+#include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 
 namespace headroom {

@@ -13,7 +13,8 @@
 #include "cuda/check.cuh"
 #include "cuda/device_columns.cuh"
 #include "headroom/state.hpp"
-#include "host/risk/host_columns.hpp"
+#include "host/cpu/pilot.hpp"
+#include "host/engine/host_columns.hpp"
 #include "tests/gpu_fixture.hpp"
 #include "tests/outcomes_fixture.hpp"
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/pilot.hpp"
 #include "tests/gpu_fixture.hpp"
 #include "tests/outcomes_fixture.hpp"
 

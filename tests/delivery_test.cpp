@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "host/config/derive.hpp"
+#include "host/cpu/trace.hpp"
 #include "small_company.hpp"
 #include "statistics.hpp"
 

@@ -12,8 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/pilot.hpp"
+#include "host/cpu/trace.hpp"
+#include "host/plan/make_plan.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/simulation.hpp"
+#include "host/run/simulation.hpp"
 #include "small_company.hpp"
 
 namespace headroom {

@@ -1,5 +1,5 @@
 // The random numbers of a path and nothing else: as many as the model draws, the same on every backend.
-#include "host/floor.hpp"
+#include "host/engine/floor.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

@@ -12,6 +12,8 @@
 
 #include "hand_sheet.hpp"
 #include "headroom/philox.hpp"
+#include "host/cpu/trace.hpp"
+#include "host/plan/make_plan.hpp"
 
 namespace headroom {
 namespace {

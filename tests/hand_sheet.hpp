@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "headroom/philox.hpp"
+#include "host/cpu/trace.hpp"
+#include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 
 namespace headroom::hand {

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "host/config/company.hpp"
-#include "host/cpu/cpu.hpp"
 #include "market_walk.hpp"
 #include "statistics.hpp"
 

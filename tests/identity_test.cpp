@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 
 namespace headroom {

@@ -13,7 +13,7 @@
 
 #include "headroom/market.hpp"
 #include "host/config/company.hpp"
-#include "host/cpu/cpu.hpp"
+#include "host/cpu/trace.hpp"
 #include "statistics.hpp"
 
 namespace headroom {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "host/config/company.hpp"
-#include "host/cpu/cpu.hpp"
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
+#include "host/plan/make_plan.hpp"
 
 namespace headroom {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "host/config/company.hpp"
-#include "host/engine.hpp"
-#include "host/risk/host_columns.hpp"
+#include "host/engine/engine.hpp"
+#include "host/engine/host_columns.hpp"
 
 namespace headroom {
 

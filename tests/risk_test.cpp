@@ -7,11 +7,11 @@
 #include <numeric>
 #include <random>
 
+#include "host/engine/column_ops.hpp"
+#include "host/engine/threads.hpp"
+#include "host/plan/plan_table.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/column_ops.hpp"
-#include "host/risk/parallel.hpp"
-#include "host/risk/plan_table.hpp"
 #include "tests/risk_fixture.hpp"
 
 namespace headroom {

@@ -12,8 +12,7 @@
 
 #include "host/config/company.hpp"
 #include "host/config/derive.hpp"
-#include "host/cpu/cpu.hpp"
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "group_sheet.hpp"
+#include "host/plan/make_plan.hpp"
 
 namespace headroom {
 namespace {

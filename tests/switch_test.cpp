@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/trace.hpp"
+#include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 
 namespace headroom {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "headroom/operations.hpp"
+#include "host/cpu/trace.hpp"
+#include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 
 namespace headroom {

@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "host/cli/cli.hpp"
-#include "host/cpu/cpu.hpp"
-#include "host/memory.hpp"
-#include "host/risk/simulation.hpp"
+#include "host/cpu/isa.hpp"
+#include "host/engine/memory.hpp"
+#include "host/run/simulation.hpp"
 
 namespace headroom::cli {
 

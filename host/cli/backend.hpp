@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom::cli {
 

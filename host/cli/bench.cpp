@@ -1,14 +1,15 @@
+#include "host/host/bench.hpp"
+
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <regex>
 
-#include "bench/suite/suite.hpp"
 #include "host/cli/backend.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
-#include "host/cpu/cpu.hpp"
+#include "host/cpu/isa.hpp"
 #include "host/report/files.hpp"
 
 namespace headroom::cli {

@@ -5,8 +5,8 @@
 
 #include "headroom_build.hpp"
 #include "host/cli/options.hpp"
-#include "host/cpu/cpu.hpp"
-#include "host/engine.hpp"
+#include "host/cpu/isa.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom::cli {
 

@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "host/cli/options.hpp"
-#include "host/cpu/cpu.hpp"
+#include "host/plan/make_plan.hpp"
+#include "host/plan/plan_table.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
-#include "host/risk/plan_table.hpp"
 
 namespace headroom::cli {
 

@@ -10,13 +10,13 @@
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
-#include "host/cpu/cpu.hpp"
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
+#include "host/plan/make_plan.hpp"
+#include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/plan_table.hpp"
-#include "host/risk/simulation.hpp"
+#include "host/run/simulation.hpp"
 
 namespace headroom::cli {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "host/config/company.hpp"
+#include "host/plan/plan_table.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/plan_table.hpp"
 
 namespace headroom::report {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "headroom/customers.hpp"
-#include "host/risk/parallel.hpp"
+#include "host/engine/threads.hpp"
 
 namespace headroom {
 

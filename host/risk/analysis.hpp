@@ -14,7 +14,7 @@
 
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 #include "host/risk/statistics.hpp"
 
 namespace headroom {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <span>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

@@ -123,14 +123,4 @@ struct CudaProbe {
 CudaProbe probe_cuda();                        // cuda/ or host/cuda_absent.cpp
 std::unique_ptr<Backend> make_cuda_backend();  // throws std::runtime_error with the reason
 
-// One path of a month-by-month record: what `plan` prints and what replays use. [series][months]; untested
-// headroom: kFixedMax.
-std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path);
-
-// Bin ranges from the first 4,096 paths of the seed, always on the CPU, so that they are the same for every
-// backend: of each month's values those between the 2% and the 98% quantile lie inside, capped ratios apart.
-// [series][months]; of the cells alone where some are named, the others then are not counted.
-std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
-                                 const std::optional<std::vector<std::int32_t>>& cells = {});
-
 }  // namespace headroom

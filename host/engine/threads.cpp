@@ -1,4 +1,4 @@
-#include "host/risk/parallel.hpp"
+#include "host/engine/threads.hpp"
 
 #include <algorithm>
 #include <atomic>

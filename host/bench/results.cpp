@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "bench/suite/suite.hpp"
 #include "headroom_build.hpp"
+#include "host/host/bench.hpp"
 
 namespace headroom::bench {
 

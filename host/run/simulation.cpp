@@ -1,12 +1,13 @@
-#include "host/risk/simulation.hpp"
+#include "host/run/simulation.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "host/cpu/pilot.hpp"
+#include "host/engine/binned_columns.hpp"
+#include "host/engine/host_columns.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/binned_columns.hpp"
-#include "host/risk/host_columns.hpp"
 
 namespace headroom {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom::bench {
 

@@ -1,8 +1,8 @@
-#include "host/risk/plan_table.hpp"
+#include "host/plan/plan_table.hpp"
 
 #include <algorithm>
 
-#include "host/cpu/cpu.hpp"
+#include "host/cpu/trace.hpp"
 
 namespace headroom {
 

@@ -1,7 +1,7 @@
 // Stands in for cuda/ in a build without CUDA.
 #include <stdexcept>
 
-#include "host/floor.hpp"
+#include "host/engine/floor.hpp"
 
 namespace headroom {
 

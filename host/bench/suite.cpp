@@ -1,5 +1,3 @@
-#include "bench/suite/suite.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
@@ -18,14 +16,16 @@
 #include <stdexcept>
 
 #include "host/config/company.hpp"
-#include "host/cpu/cpu.hpp"
-#include "host/floor.hpp"
+#include "host/cpu/pilot.hpp"
+#include "host/engine/binned_columns.hpp"
+#include "host/engine/floor.hpp"
+#include "host/host/bench.hpp"
+#include "host/plan/make_plan.hpp"
+#include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
-#include "host/risk/binned_columns.hpp"
-#include "host/risk/plan_table.hpp"
-#include "host/risk/simulation.hpp"
+#include "host/run/simulation.hpp"
 
 namespace headroom::bench {
 

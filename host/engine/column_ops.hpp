@@ -16,7 +16,7 @@
 #include <cstdint>
 
 #include "headroom/hd.hpp"
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom::column_ops {
 

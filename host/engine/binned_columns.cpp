@@ -1,11 +1,11 @@
-#include "host/risk/binned_columns.hpp"
+#include "host/engine/binned_columns.hpp"
 
 #include <algorithm>
 #include <functional>
 #include <numeric>
 #include <stdexcept>
 
-#include "host/risk/parallel.hpp"
+#include "host/engine/threads.hpp"
 
 namespace headroom {
 

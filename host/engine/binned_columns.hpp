@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

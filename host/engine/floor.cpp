@@ -1,4 +1,4 @@
-#include "host/floor.hpp"
+#include "host/engine/floor.hpp"
 
 #include "headroom/philox.hpp"
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

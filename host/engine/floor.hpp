@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "host/engine.hpp"
+#include "host/engine/engine.hpp"
 
 namespace headroom {
 

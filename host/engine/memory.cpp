@@ -1,4 +1,4 @@
-#include "host/memory.hpp"
+#include "host/engine/memory.hpp"
 
 #include <algorithm>
 #include <fstream>

@@ -1,4 +1,4 @@
-#include "host/risk/host_columns.hpp"
+#include "host/engine/host_columns.hpp"
 
 #include <thrust/execution_policy.h>
 
@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "host/risk/column_ops.hpp"
+#include "host/engine/column_ops.hpp"
 
 namespace headroom {
 

@@ -1,0 +1,23 @@
+// The instruction sets that the lanes were compiled for, and the choice among them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "host/cpu/lanes.hpp"
+
+namespace headroom {
+
+struct Isa {
+  std::string name;  // baseline, avx2, avx512
+  BlockFunction run_block;
+  FloorFunction draw_floor;
+};
+
+// The instruction sets compiled in that this processor has, weakest first.
+std::vector<std::string> cpu_isas();
+
+// `wanted`: auto (the best here) or a name. Throws std::invalid_argument where this processor lacks it.
+Isa choose_isa(const std::string& wanted);
+
+}  // namespace headroom

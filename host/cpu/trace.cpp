@@ -1,0 +1,26 @@
+#include "host/cpu/trace.hpp"
+
+#include "host/cpu/isa.hpp"
+#include "host/cpu/worker.hpp"
+
+namespace headroom {
+
+using cpu::Worker;
+
+std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path,
+                                     PlanRows* rows) {
+  const StateLayout layout = state_layout(scenario);
+  Worker worker(scenario, layout, nullptr);
+  std::vector<std::int32_t> values(
+      static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months), kFixedMax);
+  worker.memory().trace = values.data();
+  if (rows != nullptr) {
+    worker.memory().plan = rows->market.data();
+    worker.memory().plan_contracted = rows->contracted.data();
+    worker.memory().plan_cfads = rows->cfads.data();
+  }
+  choose_isa("auto").run_block(scenario, layout, seed, path, 1, worker.memory());
+  return values;
+}
+
+}  // namespace headroom

@@ -1,0 +1,128 @@
+// A block of paths and its memory, as one thread of the CPU backend uses it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
+#include "host/cpu/lanes.hpp"
+#include "host/engine/engine.hpp"
+#include "host/engine/host_columns.hpp"
+
+namespace headroom::cpu {
+
+template <class T>
+struct FreeAligned {
+  void operator()(T* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+template <class T>
+using Aligned = std::unique_ptr<T[], FreeAligned<T>>;
+template <class T>
+Aligned<T> aligned_bytes(std::size_t count, int byte) {
+  auto* p =
+      static_cast<T*>(::operator new[](std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}));
+  std::memset(p, byte, count * sizeof(T));
+  return Aligned<T>(p);
+}
+template <class T>
+Aligned<T> aligned_zeros(std::size_t count) {
+  return aligned_bytes<T>(count, 0);
+}
+// NaN and -1, as on a card: a word that start() leaves out must not pass for a 0.
+template <class T>
+Aligned<T> aligned_state(std::int32_t rows) {
+  return aligned_bytes<T>(static_cast<std::size_t>(rows) * kRow, 0xff);
+}
+
+// What one thread needs: a block's state, its columns, and its own histograms and sums.
+class Worker {
+ public:
+  Worker(const Scenario& scenario, const StateLayout& layout, const BinRange* bins)
+      : columns_(column_layout(scenario).count()),
+        real_(aligned_state<Real>(layout.reals)),
+        integer_(aligned_state<std::int32_t>(layout.integers)),
+        column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
+    memory_.real = real_.get();
+    memory_.integer = integer_.get();
+    memory_.column = column_.get();
+    memory_.column_stride = kLanes;
+    memory_.bins = bins;
+    if (bins == nullptr) return;
+    const auto rows =
+        static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
+    histogram_ = aligned_zeros<std::uint32_t>(rows * kBins);
+    bin_ = aligned_zeros<std::uint16_t>(rows * kBatchLanes);
+    sum_.assign(rows, 0);
+    failing_.assign(
+        static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months) + 1, 0);
+    memory_.sum = sum_.data();
+    memory_.failing = failing_.data();
+    // Measures are observed every month, covenants where they are tested.
+    for (std::size_t row = 0; row < rows; ++row) {
+      const auto months = static_cast<std::size_t>(scenario.months);
+      const auto covenant = static_cast<std::int32_t>(row / months) - kMeasureCount;
+      const auto month = static_cast<std::int32_t>(row % months);
+      if (bins[row].shift == kNotCounted) continue;
+      if (covenant < 0 || scenario.covenant_test[scenario.covenant[covenant].first_test + month].tested != 0)
+        observed_.push_back(row);
+    }
+  }
+
+  // Runs one block of `count` paths. Only the last of all blocks may be shorter than kLanes.
+  void run(BlockFunction run_block, const Scenario& scenario, const StateLayout& layout, std::uint64_t seed,
+           std::uint64_t first, std::int32_t count) {
+    memory_.bin = bin_.get() + filled_;
+    run_block(scenario, layout, seed, first, count, memory_);
+    filled_ += count;
+    if (filled_ == kBatchLanes || count < kLanes) count_bins();
+  }
+
+  void count_bins() {
+    const std::int32_t filled = filled_;  // no count changes it
+    for (const std::size_t row : observed_) {
+      const std::uint16_t* bin = bin_.get() + row * kBatchLanes;
+      std::uint32_t* counts = histogram_.get() + row * kBins;
+#pragma GCC unroll 8
+      for (std::int32_t i = 0; i < filled; ++i) ++counts[bin[i]];
+    }
+    filled_ = 0;
+  }
+
+  BlockMemory& memory() { return memory_; }
+
+  void copy_columns(HostColumns& to, std::uint64_t first, std::int32_t count) const {
+    for (std::int32_t c = 0; c < columns_; ++c) {
+      std::memcpy(to.column(c) + first, column_.get() + static_cast<std::size_t>(c) * kLanes,
+                  static_cast<std::size_t>(count) * sizeof(std::int32_t));
+    }
+  }
+
+  // Integers, so the order of adding does not matter.
+  void add_to(Outcomes& outcomes) {
+    count_bins();
+    for (std::size_t i = 0; i < outcomes.histogram.size(); ++i) outcomes.histogram[i] += histogram_[i];
+    for (std::size_t i = 0; i < outcomes.sum.size(); ++i) outcomes.sum[i] += sum_[i];
+    for (std::size_t i = 0; i < outcomes.failing.size(); ++i) outcomes.failing[i] += failing_[i];
+  }
+
+ private:
+  std::int32_t columns_;
+  Aligned<Real> real_;
+  Aligned<std::int32_t> integer_, column_;
+  Aligned<std::uint32_t> histogram_{};
+  Aligned<std::uint16_t> bin_{};
+  std::vector<std::size_t> observed_{};  // rows
+  std::int32_t filled_ = 0;              // paths whose bins wait to be counted
+  std::vector<std::int64_t> sum_{};
+  std::vector<std::uint64_t> failing_{};
+  BlockMemory memory_{};
+};
+
+}  // namespace headroom::cpu

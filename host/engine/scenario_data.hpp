@@ -1,0 +1,37 @@
+// The owner of a Scenario's arrays.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "headroom/scenario.hpp"
+
+namespace headroom {
+
+// Owns what the views of a Scenario point into.
+struct ScenarioData {
+  Scenario parameters{};  // everything but the views
+  std::vector<MonthRow> month{};
+  std::vector<GpuType> gpu_type{};
+  std::vector<Real> ageing{};
+  std::vector<Launch> launch{};
+  std::vector<Real> launch_effect{};
+  std::vector<Site> site{};
+  std::vector<Customer> customer{};
+  std::vector<Contract> contract{};
+  std::vector<Entity> entity{};
+  std::vector<Tranche> tranche{};
+  std::vector<Real> repayment{};
+  std::vector<StepUp> step_up{};
+  std::vector<DatedFlow> dated_flow{};
+  std::vector<Covenant> covenant{};
+  std::vector<CovenantTest> covenant_test{};
+  std::vector<std::int32_t> covenant_target{}, cross_default{};
+  std::vector<HistoryMonth> history{};
+  std::vector<PlanMonth> plan{};         // empty until make_plan()
+  std::vector<Money> plan_contracted{};  // likewise
+
+  Scenario view() const;  // lives no longer than this object, nor past a change of it
+};
+
+}  // namespace headroom

@@ -1,0 +1,40 @@
+// Work on a few threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace headroom {
+
+// Runs every task once, at most `threads` at a time; the caller's thread is one of them. Each task writes to
+// its own place, so the order does not matter. When all have ended, the first exception is thrown on.
+void run_tasks(int threads, const std::vector<std::function<void()>>& tasks);
+
+// No more than blocks; 0 asks for all cores.
+inline unsigned useful_threads(int wanted, std::uint64_t blocks) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::clamp<std::uint64_t>(wanted > 0 ? static_cast<unsigned>(wanted) : cores, 1,
+                                                         std::max<std::uint64_t>(blocks, 1)));
+}
+
+// Calls work(0) .. work(threads - 1) side by side. An exception ends the program.
+template <class F>
+void on_threads(unsigned threads, F&& work) {
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < threads; ++i) others.emplace_back([&work, i] { work(i); });
+  work(0U);
+}
+
+// Calls work(next) on all cores; next() gives each of 0 .. count - 1 once, and then what is beyond.
+template <class F>
+void share_out(std::size_t count, F&& work) {
+  std::atomic<std::size_t> taken{0};
+  on_threads(useful_threads(0, count), [&](unsigned) { work([&taken] { return taken++; }); });
+}
+
+}  // namespace headroom

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "headroom_build.hpp"
-#include "host/host/bench.hpp"
+#include "host/bench/suite.hpp"
 
 namespace headroom::bench {
 

@@ -19,7 +19,7 @@
 #include "host/cpu/pilot.hpp"
 #include "host/engine/binned_columns.hpp"
 #include "host/engine/floor.hpp"
-#include "host/host/bench.hpp"
+#include "host/bench/suite.hpp"
 #include "host/plan/make_plan.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"

@@ -1,4 +1,4 @@
-#include "host/host/bench.hpp"
+#include "host/bench/suite.hpp"
 
 #include <fmt/format.h>
 

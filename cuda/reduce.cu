@@ -60,7 +60,6 @@ DeviceColumns::DeviceColumns(std::int32_t columns, std::uint64_t paths)
       values_(static_cast<std::uint64_t>(columns) * paths, "the kept columns") {}
 
 const std::int32_t* DeviceColumns::data(std::int32_t column) const {
-  if (column == columns_ && minimum_.data() != nullptr) return minimum_.data();
   if (column < 0 || column >= columns_) throw std::out_of_range("DeviceColumns: no such column");
   return values_.data() + static_cast<std::uint64_t>(column) * paths_;
 }
@@ -76,8 +75,33 @@ const std::int32_t* DeviceColumns::sorted(std::int32_t column) {
   return sorted_.data();
 }
 
+std::vector<Int128> DeviceColumns::answer(const Question& question) {
+  const std::int32_t* const values = data(question.column);
+  const auto policy = policy_with(scratch_);
+  const auto sums = [&](const column_ops::SumsWhere& where) -> std::vector<Int128> {
+    const Sums found = column_ops::sums_where(policy, where, paths_);
+    return {found.number, found.sum, found.squares};
+  };
+  switch (question.kind) {
+    case Question::Kind::sums:
+      return sums({values, data(question.other), question.limit});
+    case Question::Kind::distribution:
+      return sums({values, values, question.limit - 1});
+    case Question::Kind::counts:
+      return counts(question.column, question.limit);
+    case Question::Kind::both:
+      return {column_ops::count_both(policy, {values, data(question.other), question.limit}, paths_)};
+    default: {
+      const auto [number, first] = column_ops::offenders(policy, values, paths_);
+      std::int32_t value = 0;
+      if (number > 0) read(question.column, first, {&value, 1});
+      return {number, first, value};
+    }
+  }
+}
+
 std::vector<std::int32_t> DeviceColumns::order_statistics(std::int32_t column,
-                                                          std::span<const std::uint64_t> ranks, std::int32_t) {
+                                                          std::span<const std::uint64_t> ranks) {
   if (paths_ == 0) throw std::out_of_range("DeviceColumns: no paths");
   const std::int32_t* const values = sorted(column);
   std::vector<std::uint64_t> inside;
@@ -91,64 +115,20 @@ std::vector<std::int32_t> DeviceColumns::order_statistics(std::int32_t column,
   return found;
 }
 
-std::int64_t DeviceColumns::sum(std::int32_t column) {
-  return column_ops::sum(policy_with(scratch_), data(column), paths_);
+Sums DeviceColumns::sums_of_smallest(std::int32_t column, std::uint64_t count) {
+  return column_ops::sums(policy_with(scratch_), sorted(column), std::min(count, paths_));
 }
 
-Int128 DeviceColumns::sum_of_squares(std::int32_t column) {
-  return column_ops::sum_of_squares(policy_with(scratch_), data(column), paths_);
-}
-
-std::int64_t DeviceColumns::sum_of_smallest(std::int32_t column, std::uint64_t count) {
-  return column_ops::sum(policy_with(scratch_), sorted(column), std::min(count, paths_));
-}
-
-Int128 DeviceColumns::sum_of_squares_of_smallest(std::int32_t column, std::uint64_t count) {
-  return column_ops::sum_of_squares(policy_with(scratch_), sorted(column), std::min(count, paths_));
-}
-
-std::uint64_t DeviceColumns::count_at_most(std::int32_t column, std::int32_t x) {
-  return column_ops::count_at_most(policy_with(scratch_), data(column), paths_, x);
-}
-
-std::uint64_t DeviceColumns::count_both_at_most(std::int32_t column_a, std::int32_t xa, std::int32_t column_b,
-                                                std::int32_t xb) {
-  return column_ops::count_both_at_most(policy_with(scratch_), {data(column_a), xa, data(column_b), xb},
-                                        paths_);
-}
-
-std::int64_t DeviceColumns::sum_where(std::int32_t column, std::int32_t flag, std::int32_t x) {
-  return column_ops::sum_where(policy_with(scratch_), {data(column), data(flag), x}, paths_);
-}
-
-Int128 DeviceColumns::sum_of_squares_where(std::int32_t column, std::int32_t flag, std::int32_t x) {
-  return column_ops::sum_of_squares_where(policy_with(scratch_), {data(column), data(flag), x}, paths_);
-}
-
-std::vector<std::uint64_t> DeviceColumns::counts(std::int32_t column, std::int32_t size) {
+std::vector<Int128> DeviceColumns::counts(std::int32_t column, std::int32_t size) {
   const auto cells = static_cast<std::size_t>(size);
   const std::int32_t* const values = sorted(column);
   const DeviceBuffer<std::uint64_t> out(cells + 1, "counts");
   column_ops::cumulative_counts(policy_with(scratch_), values, paths_, size, out.data());
   std::vector<std::uint64_t> found(cells + 1);
   out.copy_to(found);
-  for (std::size_t i = 0; i < cells; ++i) found[i] = found[i + 1] - found[i];
-  found.pop_back();
-  return found;
-}
-
-ColumnStore::NotZero DeviceColumns::not_zero(std::int32_t column) {
-  return column_ops::not_zero(policy_with(scratch_), data(column), paths_);
-}
-
-std::int32_t DeviceColumns::minimum_of(std::int32_t first, std::int32_t count) {
-  if (count < 1 || first < 0 || first + count > columns_) {
-    throw std::out_of_range("DeviceColumns: no such columns");
-  }
-  if (minimum_.size() == 0) minimum_ = DeviceBuffer<std::int32_t>(paths_, "the least of several columns");
-  if (sorted_column_ == columns_) sorted_column_ = -1;
-  column_ops::minimum_of(policy_with(scratch_), data(first), count, paths_, minimum_.data());
-  return columns_;
+  std::vector<Int128> answer;
+  for (std::size_t i = 0; i < cells; ++i) answer.emplace_back(found[i + 1] - found[i]);
+  return answer;
 }
 
 void DeviceColumns::read(std::int32_t column, std::uint64_t first, std::span<std::int32_t> out) {
@@ -158,7 +138,7 @@ void DeviceColumns::read(std::int32_t column, std::uint64_t first, std::span<std
   HEADROOM_CUDA(cudaMemcpy(out.data(), values + first, out.size_bytes(), cudaMemcpyDeviceToHost));
 }
 
-void DeviceColumns::add_to(Tally& tally, std::int32_t column) {
+Sums DeviceColumns::count_into(Tally& tally, std::int32_t column) {
   const std::int32_t* const values = data(column);
   DeviceBuffer<unsigned long long> count(tally.count.size(), "bins");
   count.fill(0);
@@ -168,13 +148,11 @@ void DeviceColumns::add_to(Tally& tally, std::int32_t column) {
   std::vector<unsigned long long> found(count.size());
   count.copy_to(found);
   for (std::size_t i = 0; i < found.size(); ++i) tally.count[i] += found[i];
-  tally.values += count_at_most(column, tally.none - 1);
-  tally.sum += sum_where(column, column, tally.none - 1);
-  tally.squares += sum_of_squares_where(column, column, tally.none - 1);
-  if (found[0] == 0) return;
-  const std::int32_t edge = std::min(tally.lo, tally.none) - 1;
-  tally.below += sum_where(column, column, edge);
-  tally.squares_below += sum_of_squares_where(column, column, edge);
+  const auto at_most = [&](std::int32_t limit) {
+    return column_ops::sums_where(policy_with(scratch_), {values, values, limit}, paths_);
+  };
+  if (found[0] != 0) tally.below = tally.below + at_most(std::min(tally.lo, tally.none) - 1);
+  return at_most(tally.none - 1);
 }
 
 }  // namespace headroom::cuda

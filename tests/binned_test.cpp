@@ -6,11 +6,14 @@
 #include <cmath>
 #include <random>
 
-#include "host/engine/binned_columns.hpp"
+#include "host/engine/answers.hpp"
+#include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
+#include "host/engine/tally.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
 #include "host/run/simulation.hpp"
+#include "tests/analyse.hpp"
 #include "tests/outcomes_fixture.hpp"
 
 namespace headroom {
@@ -39,8 +42,10 @@ class Binned : public testing::Test {
     made.threads = 2;
     return made;
   }
-  RiskReport risk(const Outcomes& outcomes, const RunPlan& made) const {
-    return analyse(scenario_, outcomes, made.paths, {});
+  RiskReport risk(const Answers& answers) const { return analyse(scenario_, answers, {}); }
+  Answers run(Backend& backend, const RunPlan& made, std::uint64_t exact_paths = 1) const {
+    return simulate(backend, scenario_, made,
+                    {.questions = all_questions(scenario_), .exact_paths = exact_paths});
   }
   Company company_ = planned_company("demo");
   Scenario scenario_ = company_.data.view();
@@ -73,8 +78,8 @@ void expect_equal(const EventRisk& exact, const EventRisk& binned) {
 TEST_F(Binned, CountsAndMeansAreExactAndQuantilesWithinTheResolution) {
   constexpr std::uint64_t kPaths = 20'000;
   const auto cpu = make_cpu_backend();
-  const RiskReport exact = risk(simulate(*cpu, scenario_, plan(kPaths)), plan(kPaths));
-  const RiskReport binned = risk(simulate(*cpu, scenario_, plan(kPaths), {.exact_paths = 1}), plan(kPaths));
+  const RiskReport exact = risk(run(*cpu, plan(kPaths), kPaths));
+  const RiskReport binned = risk(run(*cpu, plan(kPaths)));
   EXPECT_EQ(binned.paths, kPaths);
   int coarse = 0;
   for (std::size_t y = 0; y < exact.years.size(); ++y) {
@@ -109,29 +114,22 @@ TEST_F(Binned, CountsAndMeansAreExactAndQuantilesWithinTheResolution) {
 }
 
 TEST_F(Binned, BinsAreFinerThanTheMonteCarloErrorOfManyPaths) {
-  const auto cpu = make_cpu_backend();
-  const RiskReport binned = risk(simulate(*cpu, scenario_, plan(20'000), {.exact_paths = 1}), plan(20'000));
+  const RiskReport binned = risk(run(*make_cpu_backend(), plan(20'000)));
   const double error_at_1e8 = binned.total_fcf.sd / 1e4;
   EXPECT_LT(binned.total_fcf.resolution, error_at_1e8);
 }
 
 TEST_F(Binned, ChunksDoNotMatter) {
   SmallChunks small(1000), large(7000);
-  const Outcomes a = simulate(small, scenario_, plan(12'345), {.exact_paths = 1});
-  const Outcomes b = simulate(large, scenario_, plan(12'345), {.exact_paths = 1});
-  EXPECT_TRUE(same_bytes(a.histogram, b.histogram));
-  EXPECT_TRUE(same_bytes(a.sum, b.sum));
-  EXPECT_TRUE(same_bytes(a.failing, b.failing));
-  EXPECT_EQ(report::fcf_csv(company_, risk(a, plan(12'345))), report::fcf_csv(company_, risk(b, plan(12'345))));
-  EXPECT_EQ(report::covenants_csv(company_, risk(a, plan(12'345))),
-            report::covenants_csv(company_, risk(b, plan(12'345))));
+  EXPECT_EQ(to_bytes(run(small, plan(12'345))), to_bytes(run(large, plan(12'345))));
 }
 
 TEST_F(Binned, OnlyTheBandsThatAreAskedFor) {
   const auto cpu = make_cpu_backend();
-  const RiskReport all = risk(simulate(*cpu, scenario_, plan(2000)), plan(2000));
-  const Outcomes outcomes = simulate(*cpu, scenario_, plan(2000), {.bands = {{kArr * scenario_.months + 8}}});
-  const RiskReport some = risk(outcomes, plan(2000));
+  const RiskReport all = risk(run(*cpu, plan(2000), kExactPaths));
+  const RiskReport some =
+      risk(simulate(*cpu, scenario_, plan(2000),
+                    {.questions = all_questions(scenario_), .cells = {{kArr * scenario_.months + 8}}}));
   EXPECT_EQ(some.bands[kArr].months[8].quantile(50).value, all.bands[kArr].months[8].quantile(50).value);
   EXPECT_EQ(some.bands[kArr].months[7].paths, 0U);
   EXPECT_EQ(some.bands[kFcf].months[8].paths, 0U);
@@ -148,78 +146,141 @@ TEST_F(Binned, AnInterruptedRunKeepsThePathsThatWereDone) {
     EXPECT_EQ(total, 10'000U);
     if (done > 3000) stop = true;
   };
-  const Outcomes cut = simulate(backend, scenario_, stopped, {.exact_paths = 1});
-  const std::uint64_t done = cut.columns->paths();  // three chunks and some blocks of the fourth
+  const Answers cut = run(backend, stopped);
+  const std::uint64_t done = cut.paths();  // three chunks and some blocks of the fourth
   ASSERT_GT(done, 3000U);
   ASSERT_LT(done, 4000U);
-  const Outcomes whole = simulate(backend, scenario_, plan(done), {.exact_paths = 1});
-  EXPECT_TRUE(same_bytes(cut.histogram, whole.histogram));
-  EXPECT_TRUE(same_bytes(cut.sum, whole.sum));
-  EXPECT_EQ(report::fcf_csv(company_, risk(cut, plan(done))),
-            report::fcf_csv(company_, risk(whole, plan(done))));
+  EXPECT_EQ(to_bytes(cut), to_bytes(run(backend, plan(done))));
   stop = true;
-  EXPECT_THROW(simulate(backend, scenario_, stopped, {.exact_paths = 1}), Interrupted);
+  EXPECT_THROW(run(backend, stopped), Interrupted);
 }
 
+// A run may end as soon as its answers are precise enough, after a whole chunk; its paths are then the first.
+TEST_F(Binned, ARunEndsWhenItsAnswersAreEnough) {
+  for (const std::uint64_t exact_paths : {std::uint64_t{1}, kExactPaths}) {
+    SmallChunks backend(1000);
+    int calls = 0;
+    const Answers some = simulate(backend, scenario_, plan(10'000),
+                                  {.questions = all_questions(scenario_),
+                                   .exact_paths = exact_paths,
+                                   .enough = [&](const Answers& so_far) {
+                                     EXPECT_EQ(so_far.paths(), 1000U * static_cast<std::uint64_t>(++calls));
+                                     return calls == 3;
+                                   }});
+    EXPECT_EQ(some.spans, (std::vector<PathSpan>{{17, 3000}}));
+    EXPECT_EQ(to_bytes(some), to_bytes(run(backend, plan(3000), exact_paths)));
+  }
+}
+
+// ---- Answers add up. ----
+
+// Parts of a run, made anywhere and added in any order, are the run: by the byte of the answers and of the
+// files.
+TEST_F(Binned, PartsAddedInAnyOrderAreTheWhole) {
+  const auto cpu = make_cpu_backend();
+  const auto part = [&](std::uint64_t first, std::uint64_t count, std::uint64_t exact_paths) {
+    RunPlan made = plan(count);
+    made.paths.first += first;
+    return run(*cpu, made, exact_paths);
+  };
+  for (const std::uint64_t exact_paths : {std::uint64_t{1}, kExactPaths}) {
+    const Answers whole = part(0, 3000, exact_paths);
+    const std::string bytes = to_bytes(whole);
+    Answers forwards = part(0, 1000, exact_paths);
+    merge(forwards, part(1000, 500, exact_paths));
+    merge(forwards, part(1500, 1500, exact_paths));
+    EXPECT_EQ(to_bytes(forwards), bytes);
+    Answers backwards = part(1500, 1500, exact_paths);
+    merge(backwards, from_bytes(to_bytes(part(0, 1000, exact_paths))));
+    EXPECT_EQ(backwards.spans, (std::vector<PathSpan>{{17, 1000}, {1517, 1500}}));
+    merge(backwards, part(1000, 500, exact_paths));
+    EXPECT_EQ(to_bytes(backwards), bytes);
+    const Answers read = from_bytes(bytes);
+    EXPECT_EQ(to_bytes(read), bytes);
+    EXPECT_EQ(report::covenants_csv(company_, risk(read)), report::covenants_csv(company_, risk(whole)));
+    EXPECT_EQ(report::fcf_csv(company_, risk(backwards)), report::fcf_csv(company_, risk(whole)));
+  }
+}
+
+TEST_F(Binned, PartsThatDoNotBelongTogetherAreRefused) {
+  const auto cpu = make_cpu_backend();
+  Answers all = run(*cpu, plan(500));
+  const std::string before = to_bytes(all);
+  const auto refused = [&](Answers part, const std::string& why) {
+    try {
+      merge(all, std::move(part));
+      ADD_FAILURE() << "added: " << why;
+    } catch (const MergeError& error) {
+      EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(to_bytes(all), before);
+  };
+  RunPlan next = plan(500);
+  next.paths.first += 499;
+  refused(run(*cpu, next), "path 516 is in both parts");
+  next.paths.first += 1;
+  refused(run(*cpu, next, kExactPaths), "counts them");
+  Answers foreign = run(*cpu, next);
+  foreign.config = "another";
+  refused(std::move(foreign), "config");
+  next.paths.seed = 4;
+  refused(run(*cpu, next), "seed 3 and seed 4");
+  next.paths.seed = 3;
+  refused(simulate(*cpu, scenario_, next, {.questions = {}, .exact_paths = 1}), "different questions");
+}
+
+TEST_F(Binned, ADamagedFileOfAnswersIsRefused) {
+  const std::string bytes = to_bytes(run(*make_cpu_backend(), plan(300)));
+  for (const std::size_t place : {std::size_t{30}, bytes.size() / 2, bytes.size() - 1}) {
+    std::string damaged = bytes;
+    damaged[place] = static_cast<char>(damaged[place] ^ 1);
+    EXPECT_THROW(from_bytes(damaged), std::runtime_error) << place;
+  }
+  for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{20}, bytes.size() - 1})
+    EXPECT_THROW(from_bytes(bytes.substr(0, size)), std::runtime_error) << size;
+}
+
+// ---- Tallies. ----
+
 // A column of every kind of value: below, in and above the bins that the pilot gave, and markers.
-TEST(BinnedColumns, ValuesBeyondThePilotsBins) {
+TEST(Tallies, ValuesBeyondThePilotsBins) {
   constexpr std::uint64_t kPaths = 5000;
   std::mt19937 random(1);
   const auto fill = [&](HostColumns& columns, int scale) {
     for (std::uint64_t path = 0; path < columns.paths(); ++path) {
       const auto value = static_cast<std::int32_t>(random() % 1'000'000) - 500'000;
       columns.column(0)[path] = path % 7 == 0 ? kFixedMax : value * scale;
-      columns.column(1)[path] = path % 50 == 11 ? 4 : 0;
     }
   };
-  HostColumns pilot(2, 4096, 1), whole(2, kPaths, 1);
+  HostColumns pilot(1, 4096, 1), whole(1, kPaths, 1);
   fill(pilot, 1);
   fill(whole, 10);
   const std::vector<std::uint64_t> ranks = {0, 2000, 2100, 2200, 4284};
-  const auto ask = [&](ColumnStore& columns) {
-    columns.count_at_most(0, kFixedMax - 1);
-    columns.sum_where(0, 0, kFixedMax - 1);
-    columns.not_zero(1);
-    columns.counts(1, 5);
-    columns.sum_of_smallest(0, 50);
-    return columns.order_statistics(0, ranks, kFixedMax);
-  };
-  BinnedColumns binned(2, 1);
-  ask(binned);
-  binned.set_bins(pilot);
-  binned.absorb(whole);
-  EXPECT_EQ(binned.resolution(0), 2 * static_cast<std::int64_t>(kFixedMax)) << "a quarter lies in the bins";
-  const double width = 1'200'000.0 / BinnedColumns::kMostBins * 2;
-  EXPECT_EQ(binned.paths(), kPaths);
-  EXPECT_EQ(binned.count_at_most(0, kFixedMax - 1), whole.count_at_most(0, kFixedMax - 1));
-  EXPECT_EQ(binned.sum_where(0, 0, kFixedMax - 1), whole.sum_where(0, 0, kFixedMax - 1));
-  EXPECT_EQ(binned.not_zero(1).count, 100U);
-  EXPECT_EQ(binned.not_zero(1).first, 11U);
-  std::int32_t kind = 0;
-  binned.read(1, 11, std::span(&kind, 1));
-  EXPECT_EQ(kind, 4);
-  EXPECT_EQ(binned.counts(1, 5), whole.counts(1, 5));
-  const auto exact = whole.order_statistics(0, ranks, kFixedMax), found = ask(binned);
+  const Question question{Question::Kind::distribution, 0, 0, kFixedMax};
+  Tally tally = tally_over(pilot, question);
+  const Sums sums = whole.count_into(tally, 0);
+  EXPECT_EQ(resolution(tally), 2 * static_cast<std::int64_t>(kFixedMax)) << "a quarter lies in the bins";
+  const double width = 1'200'000.0 / kMostTallyBins * 2;
+  EXPECT_EQ((std::vector<Int128>{sums.number, sums.sum, sums.squares}), whole.answer(question));
+  const auto exact = whole.order_statistics(0, ranks), found = order_statistics(tally, ranks);
   for (std::size_t i = 1; i + 1 < ranks.size(); ++i) EXPECT_NEAR(found[i], exact[i], width);
   // Beyond the bins: their ends, and the sum of what lies below them to the unit.
   EXPECT_GT(found.front(), exact.front());
   EXPECT_LT(found.back(), exact.back());
-  const auto below = whole.count_at_most(0, found.front() - 1);
-  EXPECT_EQ(binned.sum_of_smallest(0, below), whole.sum_of_smallest(0, below));
-  EXPECT_TRUE(binned.sum_of_squares_of_smallest(0, below) == whole.sum_of_squares_of_smallest(0, below));
+  const auto below =
+      static_cast<std::uint64_t>(whole.answer({Question::Kind::sums, 0, 0, found.front() - 1})[0]);
+  EXPECT_EQ(sums_of_smallest(tally, below), whole.sums_of_smallest(0, below));
 }
 
-TEST(BinnedColumns, AnswersNothingThatWasNotRehearsed) {
-  HostColumns columns(1, 10, 1);
-  std::fill_n(columns.column(0), 10, 1);
-  BinnedColumns binned(1, 1);
-  binned.sum(0);
-  binned.set_bins(columns);
-  binned.absorb(columns);
-  EXPECT_EQ(binned.sum(0), 10);
-  EXPECT_THROW(binned.sum_of_squares(0), std::logic_error);
-  EXPECT_THROW(binned.counts(0, 2), std::logic_error);
-  EXPECT_THROW(binned.order_statistics(0, std::vector<std::uint64_t>{1}, kNever), std::logic_error);
+TEST(Tallies, AQuestionThatWasNotAskedHasNoAnswer) {
+  Outcomes outcomes;
+  auto columns = std::make_shared<HostColumns>(1, 10, 1);
+  std::fill_n(columns->column(0), 10, 1);
+  outcomes.columns = columns;
+  const Question asked{Question::Kind::sums, 0, 0, 5};
+  const Answers answers = ask(outcomes, {asked}, 1, {{0, 10}}, {});
+  EXPECT_EQ(answers.answer(asked).integers, (std::vector<Int128>{10, 10, 10}));
+  EXPECT_THROW(answers.answer({Question::Kind::counts, 0, 0, 2}), std::logic_error);
 }
 
 }  // namespace

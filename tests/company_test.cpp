@@ -15,10 +15,12 @@
 #include "headroom/closing.hpp"
 #include "host/cpu/pilot.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/risk/analysis.hpp"
 #include "small_company.hpp"
+#include "tests/analyse.hpp"
 
 namespace headroom {
 namespace {
@@ -156,7 +158,7 @@ TEST(CoreWeave, TheAmendmentOfDdtl3Matters) {
     for (std::int32_t v = 0; v < s.covenant.size; ++v) {
       const std::string& id = company.covenants[static_cast<std::size_t>(v)].id;
       const auto share = [&](std::int32_t column) {
-        return static_cast<double>(outcomes.columns->count_at_most(column, 24)) / 4'096;
+        return static_cast<double>(count_at_most(*outcomes.columns, column, 24)) / 4'096;
       };
       if (id == "ddtl-3-realization") found[0] = share(outcomes.layout.first_uncured(v));
       if (id == "ddtl-3-dscr") found[1] = share(outcomes.layout.first_breach(v));

@@ -14,6 +14,7 @@
 #include "cuda/device_columns.cuh"
 #include "headroom/state.hpp"
 #include "host/cpu/pilot.hpp"
+#include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
 #include "tests/gpu_fixture.hpp"
 #include "tests/outcomes_fixture.hpp"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/cpu/pilot.hpp"
+#include "host/engine/engine.hpp"
 #include "tests/gpu_fixture.hpp"
 #include "tests/outcomes_fixture.hpp"
 

@@ -17,8 +17,10 @@
 
 #include "host/config/derive.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "small_company.hpp"
 #include "statistics.hpp"
+#include "tests/analyse.hpp"
 
 namespace headroom {
 namespace {
@@ -40,18 +42,18 @@ class Simulated {
 
   double paths() const { return paths_; }
   double late_at_most(std::int32_t site, std::int32_t x) const {
-    return count(outcomes_.columns->count_at_most(outcomes_.layout.months_late(site), x));
+    return count(count_at_most(*outcomes_.columns, outcomes_.layout.months_late(site), x));
   }
   double both_late_at_most(std::int32_t a, std::int32_t b, std::int32_t x) const {
     const ColumnLayout& l = outcomes_.layout;
-    return count(outcomes_.columns->count_both_at_most(l.months_late(a), x, l.months_late(b), x));
+    return count(count_both_at_most(*outcomes_.columns, l.months_late(a), l.months_late(b), x));
   }
   double defaulted_by(std::int32_t customer, std::int32_t month) const {
-    return count(outcomes_.columns->count_at_most(outcomes_.layout.default_month(customer), month));
+    return count(count_at_most(*outcomes_.columns, outcomes_.layout.default_month(customer), month));
   }
   double both_defaulted_by(std::int32_t a, std::int32_t b, std::int32_t month) const {
     const ColumnLayout& l = outcomes_.layout;
-    return count(outcomes_.columns->count_both_at_most(l.default_month(a), month, l.default_month(b), month));
+    return count(count_both_at_most(*outcomes_.columns, l.default_month(a), l.default_month(b), month));
   }
 
  private:

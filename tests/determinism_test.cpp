@@ -12,12 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/isa.hpp"
 #include "host/cpu/pilot.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 #include "host/risk/analysis.hpp"
 #include "host/run/simulation.hpp"
 #include "small_company.hpp"
+#include "tests/analyse.hpp"
 
 namespace headroom {
 namespace {
@@ -111,7 +114,8 @@ TEST(Determinism, HeadroomBandsAgreeWithTheShareOfFailedTests) {
     const Scenario s = company.data.view();
     RunPlan plan;
     plan.paths = {1, 0, 20'000};
-    const RiskReport risk = analyse(s, simulate(*make_cpu_backend(), s, plan), plan.paths, {});
+    const RiskReport risk =
+        analyse(s, simulate(*make_cpu_backend(), s, plan, {.questions = all_questions(s)}), {});
     int compared = 0;
     for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
       for (const CovenantRisk::Test& test : risk.covenants[v].tests) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 

@@ -13,6 +13,7 @@
 #include "hand_sheet.hpp"
 #include "headroom/philox.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 
 namespace headroom {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/config/company.hpp"
+#include "host/engine/engine.hpp"
 #include "market_walk.hpp"
 #include "statistics.hpp"
 

@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
+#include "tests/analyse.hpp"
 
 namespace headroom {
 namespace {
@@ -216,10 +218,10 @@ TEST(Identities, HoldOnCompaniesMadeAtRandom) {
       EXPECT_EQ(bad, flags.end()) << file << ", mutation and seed " << seed << ", path " << bad - flags.begin()
                                   << ": " << flags_text(*bad) << "; switches " << data.parameters.switches;
       const std::uint64_t defaults =
-          outcomes.columns->count_at_most(kLiquidityDefaultMonth, data.parameters.months);
+          count_at_most(*outcomes.columns, kLiquidityDefaultMonth, data.parameters.months);
       defaulted += defaults > 0 ? 1 : 0;
       defaulted_paths += defaults;
-      breached += outcomes.columns->count_at_most(outcomes.layout.first_breach(0), data.parameters.months) > 0;
+      breached += count_at_most(*outcomes.columns, outcomes.layout.first_breach(0), data.parameters.months) > 0;
     }
     // The mutations must reach the corners of the books, and not all end there.
     EXPECT_GT(defaulted, kEach / 10) << file;

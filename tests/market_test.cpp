@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "host/config/reader.hpp"
+#include "host/engine/engine.hpp"
 #include "market_walk.hpp"
+#include "tests/analyse.hpp"
 
 namespace headroom {
 namespace {
@@ -330,7 +332,7 @@ TEST(Regimes, MonthsOfGlutAreThoseOfTheMarkovChain) {
     }
   }
   expect_within(fmt::format("months of glut, {} months from shortage, seed {}", months, kSeed),
-                static_cast<double>(outcomes.columns->sum(kGlutMonths)) / paths, mean,
+                static_cast<double>(sum_of(*outcomes.columns, kGlutMonths)) / paths, mean,
                 std::sqrt((square - mean * mean) / paths));
 }
 

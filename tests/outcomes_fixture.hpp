@@ -41,7 +41,7 @@ std::string difference(const std::vector<T>& expected, const std::vector<T>& got
   return "no difference in value";
 }
 
-inline std::vector<std::int32_t> column_of(ColumnStore& columns, std::int32_t column) {
+inline std::vector<std::int32_t> column_of(Columns& columns, std::int32_t column) {
   std::vector<std::int32_t> values(columns.paths());
   columns.read(column, 0, values);
   return values;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "host/engine/engine.hpp"
 #include "market_walk.hpp"
 
 namespace headroom {

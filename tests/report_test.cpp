@@ -15,6 +15,7 @@
 
 #include "host/report/files.hpp"
 #include "host/report/format.hpp"
+#include "tests/analyse.hpp"
 #include "tests/risk_fixture.hpp"
 
 namespace headroom::report {

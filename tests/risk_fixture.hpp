@@ -64,6 +64,7 @@ struct SmallOutcomes {
     const std::vector<std::int32_t> never(paths, kNever);
     set(kLiquidityDefaultMonth, never);
     set(kFirstCovenant, never);
+    set(kFirstBreachMonth, never);
     for (std::int32_t v = 0; v < layout.covenants; ++v) {
       set(layout.first_breach(v), never);
       set(layout.first_uncured(v), never);
@@ -79,6 +80,14 @@ struct SmallOutcomes {
 
   void set(std::int32_t column, const std::vector<std::int32_t>& values) {
     std::copy(values.begin(), values.end(), columns->column(column));
+    const std::int32_t first = layout.first_breach(0);
+    if (column < first || column >= first + layout.covenants) return;
+    for (std::uint64_t path = 0; path < columns->paths(); ++path) {
+      std::int32_t month = kNever;
+      for (std::int32_t v = 0; v < layout.covenants; ++v)
+        month = std::min(month, columns->column(layout.first_breach(v))[path]);
+      columns->column(kFirstBreachMonth)[path] = month;
+    }
   }
   // So many paths with value x of a series in a month (1..T).
   void fill(std::int32_t series, std::int32_t month, std::int32_t x, std::uint64_t paths) {

@@ -12,6 +12,7 @@
 #include "host/plan/plan_table.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
+#include "tests/analyse.hpp"
 #include "tests/risk_fixture.hpp"
 
 namespace headroom {
@@ -32,54 +33,59 @@ class HostColumnsTest : public testing::Test {
   HostColumns columns_{3, 6, 1};
 };
 
+using Kind = Question::Kind;
+
 TEST_F(HostColumnsTest, OrderStatistics) {
   const std::vector<std::uint64_t> ranks = {0, 1, 2, 3, 4, 5};
-  EXPECT_EQ(columns_.order_statistics(0, ranks, INT32_MAX), (std::vector<std::int32_t>{-3, -3, 0, 5, 7, 9}));
+  EXPECT_EQ(columns_.order_statistics(0, ranks), (std::vector<std::int32_t>{-3, -3, 0, 5, 7, 9}));
 }
 
 TEST_F(HostColumnsTest, Sums) {
-  EXPECT_EQ(columns_.sum(0), 15);
-  EXPECT_EQ(columns_.sum_of_squares(0), 173);
-  EXPECT_EQ(columns_.sum_of_smallest(0, 3), -6);
-  EXPECT_EQ(columns_.sum_of_squares_of_smallest(0, 3), 18);
-  EXPECT_EQ(columns_.sum_where(0, 1, 3), -3 - 3 + 7);
-  EXPECT_EQ(columns_.sum_of_squares_where(0, 1, 3), 9 + 9 + 49);
+  EXPECT_EQ(columns_.answer({Kind::sums, 0, 0, kNoMarker}), (std::vector<Int128>{6, 15, 173}));
+  EXPECT_EQ(columns_.sums_of_smallest(0, 3), (Sums{3, -6, 18}));
+  EXPECT_EQ(columns_.answer({Kind::sums, 0, 1, 3}), (std::vector<Int128>{3, -3 - 3 + 7, 9 + 9 + 49}));
+  EXPECT_EQ(columns_.answer({Kind::distribution, 1, 0, kNever}), (std::vector<Int128>{4, 9, 25}));
 }
 
 TEST_F(HostColumnsTest, SquaresBeyond64Bits) {
   constexpr std::uint64_t kPaths = 100;
   HostColumns wide(1, kPaths, 1);
   std::fill_n(wide.column(0), kPaths, -kFixedMax);
-  EXPECT_TRUE(wide.sum_of_squares(0) == static_cast<Int128>(kFixedMax) * kFixedMax * kPaths);
-  EXPECT_EQ(wide.sum(0), -static_cast<std::int64_t>(kFixedMax) * static_cast<std::int64_t>(kPaths));
+  const Int128 paths = kPaths;
+  EXPECT_EQ(wide.answer({Kind::sums, 0, 0, kNoMarker}),
+            (std::vector<Int128>{paths, -kFixedMax * paths, kFixedMax * (kFixedMax * paths)}));
 }
 
 TEST_F(HostColumnsTest, Counts) {
-  EXPECT_EQ(columns_.count_at_most(1, 2), 3U);
-  EXPECT_EQ(columns_.count_both_at_most(1, 60, 2, 60), 3U);
-  EXPECT_EQ(columns_.counts(1, 5), (std::vector<std::uint64_t>{0, 1, 2, 0, 1}));
+  EXPECT_EQ(columns_.answer({Kind::both, 1, 2, 60}), (std::vector<Int128>{3}));
+  EXPECT_EQ(columns_.answer({Kind::counts, 1, 0, 5}), (std::vector<Int128>{0, 1, 2, 0, 1}));
   const std::vector<std::int32_t> sorted = {1, 2, 2, 4, kNever, kNever};
   std::vector<std::uint64_t> cumulative(6);
   column_ops::cumulative_counts(thrust::seq, sorted.data(), 6, 5, cumulative.data());
   EXPECT_EQ(cumulative, (std::vector<std::uint64_t>{0, 0, 1, 3, 3, 4}));
 }
 
-TEST_F(HostColumnsTest, NotZero) {
-  EXPECT_EQ(columns_.not_zero(0).count, 5U);
-  EXPECT_EQ(columns_.not_zero(0).first, 0U);
+TEST_F(HostColumnsTest, Offenders) {
+  const Question question{Kind::offenders, 0, 0, 0};
+  EXPECT_EQ(columns_.answer(question), (std::vector<Int128>{5, 0, 5}));
   set(0, {0, 0, 0, 8, 0, 2});
-  EXPECT_EQ(columns_.not_zero(0).count, 2U);
-  EXPECT_EQ(columns_.not_zero(0).first, 3U);
+  EXPECT_EQ(columns_.answer(question), (std::vector<Int128>{2, 3, 8}));
   set(0, {0, 0, 0, 0, 0, 0});
-  EXPECT_EQ(columns_.not_zero(0).count, 0U);
+  EXPECT_EQ(columns_.answer(question)[0], 0);
 }
 
-TEST_F(HostColumnsTest, MinimumOfColumns) {
-  const std::int32_t any = columns_.minimum_of(1, 2);
-  EXPECT_EQ(columns_.counts(any, 6), (std::vector<std::uint64_t>{0, 1, 2, 1, 1, 0}));
-  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}, INT32_MAX).front(), kNever);
-  columns_.minimum_of(0, 1);  // a sorted copy of the old one must not be used
-  EXPECT_EQ(columns_.order_statistics(any, std::vector<std::uint64_t>{5}, INT32_MAX).front(), 9);
+// What the CUDA backend runs in the place of the host's loop.
+TEST_F(HostColumnsTest, ThrustGivesTheSameSums) {
+  const column_ops::SumsWhere where{columns_.column(0), columns_.column(1), 3};
+  EXPECT_EQ(column_ops::sums_where(thrust::seq, where, 6), (Sums{3, 1, 67}));
+  EXPECT_EQ(column_ops::sums(thrust::seq, columns_.column(0), 6), (Sums{6, 15, 173}));
+}
+
+TEST_F(HostColumnsTest, SomeColumnsAlone) {
+  HostColumns some({2, 7}, 2, 1);
+  std::fill_n(some.column(7), 2, 4);
+  EXPECT_EQ(some.answer({Kind::sums, 7, 7, kNoMarker}), (std::vector<Int128>{2, 8, 32}));
+  EXPECT_THROW(some.column(3), std::out_of_range);
 }
 
 TEST_F(HostColumnsTest, Read) {
@@ -87,7 +93,7 @@ TEST_F(HostColumnsTest, Read) {
   columns_.read(0, 2, values);
   EXPECT_EQ(values, (std::vector<std::int32_t>{9, 0}));
   EXPECT_THROW(columns_.read(0, 5, values), std::out_of_range);
-  EXPECT_THROW(columns_.sum(3), std::out_of_range);
+  EXPECT_THROW(columns_.answer({Kind::sums, 3, 3, 0}), std::out_of_range);
 }
 
 TEST(RunTasks, RunsAllAndPassesOnAnException) {

@@ -314,7 +314,7 @@ inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
       "mean tightness",    "mean price",       "mean short rate",
       "mean spread",       "mean power",       "mean churn",
       "glut months",       "max months late",  "systemic delay",
-      "ageing multiplier", "first covenant"};
+      "ageing multiplier", "first covenant",   "first breach month"};
   static_assert(std::size(path_columns) == kPathColumnCount);
   const auto numbered = [&](const char* name, std::int32_t first) {
     return std::string(name) + ' ' + std::to_string(column - first);

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "group_sheet.hpp"
+#include "host/cpu/isa.hpp"
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 
 namespace headroom {

@@ -8,6 +8,7 @@
 
 #include "headroom/operations.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 

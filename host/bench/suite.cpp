@@ -1,3 +1,5 @@
+#include "host/bench/suite.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
@@ -17,14 +19,15 @@
 
 #include "host/config/company.hpp"
 #include "host/cpu/pilot.hpp"
-#include "host/engine/binned_columns.hpp"
 #include "host/engine/floor.hpp"
-#include "host/bench/suite.hpp"
+#include "host/engine/tally.hpp"
+#include "host/figures/catalogue.hpp"
 #include "host/plan/make_plan.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
+#include "host/run/run.hpp"
 #include "host/run/simulation.hpp"
 
 namespace headroom::bench {
@@ -110,6 +113,9 @@ class Suite {
     Scenario scenario;
     std::vector<BinRange> bins;
     std::vector<std::int32_t> planned;
+    Catalogue catalogue;
+    Selection selection;
+    std::vector<Question> questions;
     double floor_seconds = 0;  // a path's random numbers; 0: not measured yet
     double path_seconds = 0;   // simulation of a path; 0: not measured yet
   };
@@ -120,7 +126,6 @@ class Suite {
                                     .overlays = std::move(overlays),
                                     .sets = std::move(sets)},
                                    months);
-    make_plan(company.data);
     return company;
   }
 
@@ -129,15 +134,29 @@ class Suite {
     if (const auto found = loaded_.find(key); found != loaded_.end()) return found->second;
     Loaded& made = loaded_[key];
     made.company = load(name, months);
+    make_plan(made.company.data);
     made.scenario = made.company.data.view();
     made.bins = pilot_bins(made.scenario, kSeed);
     made.planned = plan_trace(made.scenario);
+    made.catalogue = headroom::catalogue(made.company, made.scenario);
+    made.selection = select_figures(made.catalogue, made.scenario, {});
+    made.questions = questions_of(made.catalogue, made.selection);
     return made;
   }
 
   RunPlan plan(std::uint64_t paths) const {
     RunPlan made;
     made.paths = {kSeed, 0, paths};
+    made.threads = settings_.threads;
+    made.isa = settings_.isa;
+    made.stop = settings_.stop;
+    return made;
+  }
+
+  Request request(std::uint64_t paths, bool by_month) const {
+    Request made;
+    made.paths = {kSeed, 0, paths};
+    made.by_month = by_month;
     made.threads = settings_.threads;
     made.isa = settings_.isa;
     made.stop = settings_.stop;
@@ -197,7 +216,8 @@ class Suite {
       same = same && a == b;
     }
     if (!same) throw Wrong("differs from the baseline's bytes");
-    if (got.columns->not_zero(kViolations).count != 0) throw Wrong("identities are violated");
+    if (got.columns->answer({Question::Kind::offenders, kViolations, 0, 0})[0] != 0)
+      throw Wrong("identities are violated");
     return "bytes of the CPU baseline, identities";
   }
 
@@ -265,9 +285,9 @@ class Suite {
                        static_cast<double>(count)),
               c.path_seconds * static_cast<double>(count), [&] { return same_as_baseline(c); },
               [&] {
-                const Outcomes done = simulate(*backend_, c.scenario, plan(count));
+                const Answers done = simulate(*backend_, c.scenario, plan(count), {.questions = c.questions});
                 c.path_seconds = done.seconds / static_cast<double>(count);
-                if (done.columns->paths() != count) throw Interrupted{};
+                if (done.paths() != count) throw Interrupted{};
               });
         }
       }
@@ -280,11 +300,15 @@ class Suite {
       constexpr std::uint64_t kCount = 200'000;
       if (!wanted("reduce/exact/" + name) && !wanted("reduce/binned/" + name)) continue;
       const Outcomes outcomes = backend_->simulate(c.scenario, plan(kCount), c.bins);
-      const PathRange range = plan(kCount).paths;
+      const std::vector<PathSpan> span = {{0, kCount}};
+      const auto report = [&](const std::vector<Tally>& bins) {
+        return report_of(c.catalogue, c.selection, c.scenario, ask(outcomes, c.questions, kSeed, span, bins),
+                         c.planned);
+      };
       row(
           {.name = "reduce/exact/" + name, .item = "path", .items = kCount}, 0,
           [&] {
-            const RiskReport risk = analyse(c.scenario, outcomes, range, c.planned);
+            const RiskReport risk = report({});
             const auto months = outcomes.sum.begin() + std::ptrdiff_t{kFcf} * c.scenario.months;
             const std::int64_t total = std::accumulate(months, months + c.scenario.months, std::int64_t{0});
             const double mean = static_cast<double>(total) / kCount / units_per_musd(c.scenario);
@@ -292,27 +316,17 @@ class Suite {
               throw Wrong("mean and sums differ");
             return std::string("mean of FCF by months and by paths");
           },
-          [&] { analyse(c.scenario, outcomes, range, c.planned); });
-      // What a chunk of columns costs that is counted and not kept.
-      auto store = std::make_unique<BinnedColumns>(outcomes.layout.count(), kCount);
-      BinnedColumns& binned = *store;
-      Outcomes shell;
-      shell.layout = outcomes.layout;
-      shell.months = outcomes.months;
-      shell.series = outcomes.series;
-      shell.bins = outcomes.bins;
-      shell.histogram = outcomes.histogram;
-      shell.sum = outcomes.sum;
-      shell.failing = outcomes.failing;
-      shell.columns = std::move(store);
-      analyse(c.scenario, shell, range, c.planned);
-      binned.set_bins(*outcomes.columns);
+          [&] { report({}); });
+      // The price of a chunk of columns that is counted and not kept.
+      std::vector<Tally> bins;
+      for (const Question& question : c.questions) {
+        if (question.kind == Question::Kind::distribution)
+          bins.push_back(tally_over(*outcomes.columns, question));
+      }
       row(
           {.name = "reduce/binned/" + name, .item = "path", .items = kCount}, 0,
           [&] {
-            binned.absorb(*outcomes.columns);
-            const RiskReport exact = analyse(c.scenario, outcomes, range, c.planned);
-            const RiskReport counted = analyse(c.scenario, shell, range, c.planned);
+            const RiskReport exact = report({}), counted = report(bins);
             const double off = exact.total_fcf.quantile(5).value - counted.total_fcf.quantile(5).value;
             if (std::abs(off) > counted.total_fcf.resolution ||
                 counted.total_fcf.mean != exact.total_fcf.mean) {
@@ -320,7 +334,7 @@ class Suite {
             }
             return std::string("exact quantile, within the bins");
           },
-          [&] { binned.absorb(*outcomes.columns); });
+          [&] { ask(outcomes, c.questions, kSeed, span, bins); });
     }
   }
 
@@ -333,7 +347,7 @@ class Suite {
         Loaded& c = company(name, kHorizons[0]);
         const double expected = c.path_seconds * static_cast<double>(count);
         const auto written = [&] {
-          for (const char* file : {"summary.json", "fcf.csv", "covenants.csv", "monthly.csv"}) {
+          for (const char* file : {"summary.json", "fcf.csv", "covenants.csv", "monthly.csv", "results.csv"}) {
             if (!fs::exists(out / file)) throw Wrong(std::string(file) + " was not written");
           }
           return std::string("files are there");
@@ -358,15 +372,8 @@ class Suite {
             [&] { run_program_of(settings_.program, arguments); });
         const auto in_process = [&](std::uint64_t n) {
           const Company fresh = load(name, kHorizons[0]);
-          const Scenario scenario = fresh.data.view();
-          const Outcomes outcomes = simulate(*backend_, scenario, plan(n));
-          const std::vector<std::int32_t> planned = plan_trace(scenario);
-          const RiskReport risk = analyse(scenario, outcomes, plan(n).paths, planned);
-          const auto guidance = check_guidance(fresh, scenario, plan_table(fresh, scenario, planned), &risk);
-          report::write_files(out, {{"summary.json", report::summary_json(fresh, scenario, risk, guidance, {})},
-                                    {"fcf.csv", report::fcf_csv(fresh, risk)},
-                                    {"covenants.csv", report::covenants_csv(fresh, risk)},
-                                    {"monthly.csv", report::monthly_csv(fresh, risk)}});
+          report::write_files(
+              out, report::result_files(fresh, headroom::run(fresh, *backend_, request(n, true)), {}));
         };
         row(
             path_row(fmt::format("whole/warm/{}/{}", name, short_count(count)), c, static_cast<double>(count)),
@@ -389,10 +396,10 @@ class Suite {
       const auto point = [&](int i, std::uint64_t count) {
         const Company moved = load(name, kHorizons[0], {},
                                    {fmt::format("market.supply.start_tightness={:.6f}", 0.05 + 1e-4 * i)});
-        const Scenario scenario = moved.data.view();
-        const std::vector<BinRange> none(c.bins.size(), {0, kNotCounted});
-        const Outcomes outcomes = backend_->simulate(scenario, plan(count), none);
-        return analyse(scenario, outcomes, plan(count).paths, {}).total_fcf.mean;
+        Request one = request(count, false);
+        one.figures = {"fcf.total.mean"};
+        one.only_figures = true;
+        return headroom::run(moved, *backend_, one).risk.total_fcf.mean;
       };
       for (const int points : {1, 4, 16, 1000}) {
         const double count = points * static_cast<double>(kCount);
@@ -467,6 +474,7 @@ class Suite {
       if (!wanted(made.name)) continue;
       Loaded more;
       more.company = load("demo", kHorizons[0], {overlay.string()});
+      make_plan(more.company.data);
       more.scenario = more.company.data.view();
       more.bins = pilot_bins(more.scenario, kSeed);
       made.items = static_cast<double>(kMore) * static_cast<double>(kCount) * more.scenario.months;

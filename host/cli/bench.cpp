@@ -1,16 +1,15 @@
-#include "host/bench/suite.hpp"
-
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <regex>
 
-#include "host/cli/backend.hpp"
+#include "host/bench/suite.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cpu/isa.hpp"
 #include "host/report/files.hpp"
+#include "host/run/backend.hpp"
 
 namespace headroom::cli {
 

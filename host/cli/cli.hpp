@@ -32,6 +32,7 @@ int run_program(const Arguments& arguments);
 // The commands, with the arguments after their name.
 int run_command(const Arguments& arguments);
 int plan_command(const Arguments& arguments);
+int figures_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int info_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);

@@ -185,6 +185,17 @@ int parse_count(std::string_view option, std::string_view text, int least, int m
   return *value;
 }
 
+std::vector<std::string> parse_patterns(std::string_view text) {
+  std::vector<std::string> patterns;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    if (end > 0) patterns.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (patterns.empty()) throw UsageError("--figures needs a name or a pattern, such as 'breach.*.24m'");
+  return patterns;
+}
+
 std::string parse_backend(const po::variables_map& options) {
   return parse_word(options, "backend", {"auto", "cpu", "cuda"});
 }

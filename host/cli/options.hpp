@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/cli/cli.hpp"
 #include "host/config/company.hpp"
@@ -38,6 +39,8 @@ std::uint64_t parse_paths(std::string_view option, std::string_view text);
 // A whole number up to 2^64 - 1; between two bounds. `option` is named in the error.
 std::uint64_t parse_seed(std::string_view option, std::string_view text);
 int parse_count(std::string_view option, std::string_view text, int least, int most);
+// Patterns of figure names, apart by commas. Throws UsageError where there are none.
+std::vector<std::string> parse_patterns(std::string_view text);
 // --backend and --isa: one of a few words; a path that is not empty. Throw UsageError.
 std::string parse_backend(const po::variables_map& options);
 std::string parse_isa(const po::variables_map& options);

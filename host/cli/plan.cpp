@@ -40,7 +40,7 @@ int plan_command(const Arguments& arguments) {
   const PlanTable table = plan_table(company, scenario, plan_trace(scenario));
   fmt::print("{}",
              report::plan_text(company, scenario, table, check_guidance(company, scenario, table, nullptr)));
-  const std::vector<std::string> violated = report::violation_names(plan_violations(scenario));
+  const std::vector<std::string> violated = violation_names(plan_violations(scenario));
   if (violated.empty()) return kOk;
   std::fflush(stdout);
   fmt::print(stderr, "headroom: the plan violates identities of the model ({}); it is not to be trusted\n",

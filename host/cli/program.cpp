@@ -9,6 +9,8 @@
 #include "host/cli/cli.hpp"
 #include "host/config/problems.hpp"
 #include "host/report/files.hpp"
+#include "host/run/backend.hpp"
+#include "host/run/run.hpp"
 
 namespace headroom::cli {
 
@@ -19,10 +21,11 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 5> kCommands = {
+constexpr std::array<Command, 6> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow and of covenant breach"},
      {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
      {"check", check_command, "everything wrong with a config at once, and what was read from it"},
+     {"figures", figures_command, "the names of all figures that a run can say, with units and words"},
      {"info", info_command, "version, build, backends, card, instruction sets"},
      {"bench", bench_command,
       "what a run costs on this machine, row by row, each checked before it is timed"}}};
@@ -33,7 +36,7 @@ void print_help() {
       "distributions of free cash flow and probabilities of covenant breach come out, on a GPU where there is\n"
       "one and on the CPU where there is none, with the same bits.\n\n"
       "Usage: headroom COMMAND [CONFIG] [options]\n\n");
-  for (const Command& command : kCommands) fmt::print("  {:<6} {}\n", command.name, command.about);
+  for (const Command& command : kCommands) fmt::print("  {:<7} {}\n", command.name, command.about);
   fmt::print(
       "\nheadroom COMMAND --help tells a command's options; headroom --version the version.\n\n"
       "Examples:\n"
@@ -87,6 +90,12 @@ int run_program(const Arguments& arguments) {
     const std::size_t count = error.problems().size();
     fmt::print(stderr, "{}headroom: {} problem{} in the config; nothing was run\n", text, count,
                count == 1 ? "" : "s");
+    return kBadInput;
+  } catch (const MemoryError& error) {
+    fmt::print(stderr, "headroom: {}\n", error.what());
+    return kBadInput;
+  } catch (const UnknownFigure& error) {
+    fmt::print(stderr, "headroom: {}; headroom figures CONFIG lists the names\n", error.what());
     return kBadInput;
   } catch (const report::OutputError& error) {
     fmt::print(stderr, "headroom: {}\n", error.what());

@@ -1,22 +1,18 @@
+#include "host/run/run.hpp"
+
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <limits>
 
 #include "headroom_build.hpp"
-#include "host/cli/backend.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
-#include "host/engine/engine.hpp"
-#include "host/plan/make_plan.hpp"
-#include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/report/report.hpp"
-#include "host/risk/analysis.hpp"
-#include "host/run/simulation.hpp"
+#include "host/run/backend.hpp"
 
 namespace headroom::cli {
 
@@ -47,7 +43,10 @@ Usage run_usage() {
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto (the best here), baseline, avx2 or avx512");
   add("out", po::value<std::string>()->value_name("DIR"),
-      "write summary.json, fcf.csv, covenants.csv and monthly.csv into DIR");
+      "write summary.json, fcf.csv, covenants.csv, monthly.csv and results.csv into DIR");
+  add("figures", po::value<std::string>()->value_name("PATTERNS"),
+      "also observe and print the figures of these names, apart by commas: 'breach.*.24m,debt.2027-12.*'; "
+      "headroom figures lists them");
   add_config_options(usage);
   usage.examples =
       "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n"
@@ -55,15 +54,15 @@ Usage run_usage() {
   return usage;
 }
 
-struct Request {
-  PathRange paths{};
-  std::uint64_t exact_paths = 0;
-  int threads = 0;
-  std::string backend{}, isa{}, folder{};
+// Besides the request: where it runs and what is written.
+struct Invocation {
+  Request request{};
+  std::string backend{}, folder{};
 };
 
-Request read_request(const po::variables_map& options) {
-  Request request;
+Invocation read_invocation(const po::variables_map& options) {
+  Invocation invocation;
+  Request& request = invocation.request;
   request.paths = {parse_seed("seed", options["seed"].as<std::string>()),
                    parse_seed("first-path", options["first-path"].as<std::string>()),
                    parse_paths("paths", options["paths"].as<std::string>())};
@@ -72,14 +71,13 @@ Request read_request(const po::variables_map& options) {
     throw UsageError("--first-path and --paths together go beyond path 2^64 - 1; start lower");
   }
   request.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
-  request.backend = parse_backend(options);
+  invocation.backend = parse_backend(options);
   request.isa = parse_isa(options);
-  request.folder = parse_path(options, "out");
-  return request;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (options.count("figures") != 0) request.figures = parse_patterns(options["figures"].as<std::string>());
+  invocation.folder = parse_path(options, "out");
+  request.by_month = !invocation.folder.empty();
+  request.stop = &stop_asked;
+  return invocation;
 }
 
 int interrupted(std::uint64_t done, std::uint64_t total) {
@@ -87,66 +85,54 @@ int interrupted(std::uint64_t done, std::uint64_t total) {
   return kInterrupted;
 }
 
-int run(const Company& company, const Request& request) {
-  const Scenario scenario = company.data.view();
-  const Chosen chosen = choose_backend(request.backend, request.isa);
+int run(const Company& company, const Invocation& invocation) {
+  Request request = invocation.request;
+  const std::string& folder = invocation.folder;
+  const Chosen chosen = choose_backend(invocation.backend, request.isa);
   if (chosen.backend->name() == "cpu") {
-    check_memory(*chosen.backend, scenario, request.paths.count, request.exact_paths, request.threads);
+    check_memory(*chosen.backend, company.data.view(), request.paths.count, request.exact_paths,
+                 request.threads);
   }
-  if (!request.folder.empty()) report::prepare_folder(request.folder);
+  if (!folder.empty()) report::prepare_folder(folder);
 
-  RunPlan plan;
-  plan.paths = request.paths;
-  plan.threads = request.threads;
-  plan.isa = request.isa;
-  plan.stop = &stop_asked;
-  Asked asked{.exact_paths = request.exact_paths};
-  if (request.folder.empty()) asked.bands = guidance_cells(company, scenario);  // no monthly.csv
-  Outcomes outcomes;
+  Result result;
   std::uint64_t done = 0;
   try {
     Progress progress;
-    plan.progress = [&](std::uint64_t now, std::uint64_t total) {
+    request.progress = [&](std::uint64_t now, std::uint64_t total) {
       done = now;
       progress.update(now, total);
     };
-    outcomes = simulate(*chosen.backend, scenario, plan, asked);
+    result = headroom::run(company, *chosen.backend, request);
   } catch (const Interrupted&) {
     return interrupted(done, request.paths.count);
   }
-
-  const auto start = std::chrono::steady_clock::now();
-  const std::vector<std::int32_t> planned = plan_trace(scenario);
-  const RiskReport risk = analyse(scenario, outcomes, request.paths, planned);
-  const std::vector<GuidanceCheck> guidance =
-      check_guidance(company, scenario, plan_table(company, scenario, planned), &risk);
+  const Scenario scenario = result.data.view();
+  const RiskReport& risk = result.risk;
 
   report::RunFacts facts;
   facts.version = build::version;
   facts.commit = build::commit;
   facts.backend = chosen.backend->name();
   facts.reason = chosen.reason;
-  facts.device = outcomes.device;
+  facts.device = result.answers.device;
   facts.threads = request.threads;
   facts.isa = request.isa;
-  facts.simulation_seconds = outcomes.seconds;
-  facts.analysis_seconds = seconds_since(start);
-  // Files first: whoever reads the text may close the pipe.
+  facts.simulation_seconds = result.answers.seconds;
+  facts.analysis_seconds = result.analysis_seconds;
+  // Write the files before the text, because a reader may close the pipe.
   std::string trouble;
-  if (!request.folder.empty()) {
+  if (!folder.empty()) {
     try {
-      report::write_files(request.folder,
-                          {{"summary.json", report::summary_json(company, scenario, risk, guidance, facts)},
-                           {"fcf.csv", report::fcf_csv(company, risk)},
-                           {"covenants.csv", report::covenants_csv(company, risk)},
-                           {"monthly.csv", report::monthly_csv(company, risk)}});
+      report::write_files(folder, report::result_files(company, result, facts));
     } catch (const report::OutputError& error) {
       trouble = error.what();
     }
   }
-  fmt::print("{}", report::run_text(company, scenario, risk, guidance, facts));
-  if (!request.folder.empty() && trouble.empty())
-    fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv\n", request.folder);
+  fmt::print("{}", report::run_text(company, scenario, risk, result.guidance, facts));
+  if (!request.figures.empty()) fmt::print("{}", report::figures_text(result.figures(request.figures)));
+  if (!folder.empty() && trouble.empty())
+    fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv\n", folder);
   std::fflush(stdout);
 
   if (stop_asked) {
@@ -165,11 +151,9 @@ int run(const Company& company, const Request& request) {
 int run_command(const Arguments& arguments) {
   const auto options = parse(run_usage(), arguments);
   if (!options) return kOk;
-  const Request request = read_request(*options);
+  const Invocation invocation = read_invocation(*options);
   const StopOnInterrupt guard;
-  Company company = load(*options);
-  make_plan(company.data);
-  return run(company, request);
+  return run(load(*options), invocation);
 }
 
 }  // namespace headroom::cli

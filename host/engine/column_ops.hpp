@@ -1,8 +1,6 @@
-// The exact integer reductions behind ColumnStore, over any Thrust execution policy: the host's OpenMP system
+// The exact integer reductions behind Columns, over any Thrust execution policy: the host's OpenMP system
 // (host_columns.cpp) and CUDA (cuda/reduce.cu). A column is `paths` int32 values at a raw pointer of the memory
 // that the policy works on. Integer sums: every answer is independent of the order of evaluation.
-//
-// Sums: |value| <= 2^30 and fewer than 2^33 paths, so int64 holds a sum and 128 bits hold a sum of squares.
 #pragma once
 
 #include <thrust/count.h>
@@ -16,26 +14,18 @@
 #include <cstdint>
 
 #include "headroom/hd.hpp"
-#include "host/engine/engine.hpp"
+#include "host/engine/columns.hpp"
 
 namespace headroom::column_ops {
 
 // Functors over a value.
 
-struct AtMost {
-  std::int32_t x;
-  HEADROOM_HD bool operator()(std::int32_t value) const { return value <= x; }
-};
 struct IsNotZero {
   HEADROOM_HD bool operator()(std::int32_t value) const { return value != 0; }
 };
-struct Wide {
-  HEADROOM_HD std::int64_t operator()(std::int32_t value) const { return value; }
-};
-struct Square {
-  HEADROOM_HD Int128 operator()(std::int32_t value) const {
-    const Int128 wide = value;
-    return wide * wide;
+struct SumsOf {
+  HEADROOM_HD Sums operator()(std::int32_t value) const {
+    return {1, value, static_cast<Int128>(std::int64_t{value} * value)};
   }
 };
 
@@ -51,24 +41,16 @@ struct Biased {
 
 struct BothAtMost {
   const std::int32_t* a;
-  std::int32_t xa;
   const std::int32_t* b;
-  std::int32_t xb;
-  HEADROOM_HD bool operator()(std::uint64_t path) const { return a[path] <= xa && b[path] <= xb; }
+  std::int32_t limit;
+  HEADROOM_HD bool operator()(std::uint64_t path) const { return a[path] <= limit && b[path] <= limit; }
 };
-struct ValueWhere {
+struct SumsWhere {
   const std::int32_t* column;
   const std::int32_t* flag;
-  std::int32_t x;
-  HEADROOM_HD std::int64_t operator()(std::uint64_t path) const {
-    return flag[path] <= x ? std::int64_t{column[path]} : std::int64_t{0};
-  }
-};
-struct SquareWhere {
-  ValueWhere value;
-  HEADROOM_HD Int128 operator()(std::uint64_t path) const {
-    const Int128 wide = value(path);
-    return wide * wide;
+  std::int32_t limit;
+  HEADROOM_HD Sums operator()(std::uint64_t path) const {
+    return flag[path] <= limit ? SumsOf{}(column[path]) : Sums{};
   }
 };
 struct PathIfNotZero {
@@ -76,19 +58,6 @@ struct PathIfNotZero {
   std::uint64_t none;
   HEADROOM_HD std::uint64_t operator()(std::uint64_t path) const { return column[path] != 0 ? path : none; }
 };
-struct MinimumOf {
-  const std::int32_t* first;  // columns follow each other at distance `paths`
-  std::uint64_t paths;
-  std::int32_t columns;
-  HEADROOM_HD std::int32_t operator()(std::uint64_t path) const {
-    std::int32_t least = first[path];
-    for (std::int32_t c = 1; c < columns; ++c) {
-      least = min(least, first[static_cast<std::uint64_t>(c) * paths + path]);
-    }
-    return least;
-  }
-};
-
 // Functor over a value of interest, for cumulative_counts().
 struct CountAtMost {
   const std::int32_t* sorted;
@@ -111,45 +80,29 @@ struct CountAtMost {
 // Reductions of an unsorted column.
 
 template <class Policy>
-std::int64_t sum(const Policy& policy, const std::int32_t* column, std::uint64_t paths) {
-  return thrust::transform_reduce(policy, column, column + paths, Wide{}, std::int64_t{0},
-                                  thrust::plus<std::int64_t>{});
+Sums sums(const Policy& policy, const std::int32_t* column, std::uint64_t paths) {
+  return thrust::transform_reduce(policy, column, column + paths, SumsOf{}, Sums{}, thrust::plus<Sums>{});
 }
 
 template <class Policy>
-Int128 sum_of_squares(const Policy& policy, const std::int32_t* column, std::uint64_t paths) {
-  return thrust::transform_reduce(policy, column, column + paths, Square{}, Int128{0}, thrust::plus<Int128>{});
+Sums sums_where(const Policy& policy, const SumsWhere& where, std::uint64_t paths) {
+  const thrust::counting_iterator<std::uint64_t> first(0);
+  return thrust::transform_reduce(policy, first, first + static_cast<std::ptrdiff_t>(paths), where, Sums{},
+                                  thrust::plus<Sums>{});
 }
 
 template <class Policy>
-std::uint64_t count_at_most(const Policy& policy, const std::int32_t* column, std::uint64_t paths,
-                            std::int32_t x) {
-  return static_cast<std::uint64_t>(thrust::count_if(policy, column, column + paths, AtMost{x}));
-}
-
-template <class Policy>
-std::uint64_t count_both_at_most(const Policy& policy, const BothAtMost& both, std::uint64_t paths) {
+std::uint64_t count_both(const Policy& policy, const BothAtMost& both, std::uint64_t paths) {
   const thrust::counting_iterator<std::uint64_t> first(0);
   return static_cast<std::uint64_t>(
       thrust::count_if(policy, first, first + static_cast<std::ptrdiff_t>(paths), both));
 }
 
+struct Offenders {
+  std::uint64_t number, first;
+};
 template <class Policy>
-std::int64_t sum_where(const Policy& policy, const ValueWhere& value, std::uint64_t paths) {
-  const thrust::counting_iterator<std::uint64_t> first(0);
-  return thrust::transform_reduce(policy, first, first + static_cast<std::ptrdiff_t>(paths), value,
-                                  std::int64_t{0}, thrust::plus<std::int64_t>{});
-}
-
-template <class Policy>
-Int128 sum_of_squares_where(const Policy& policy, const ValueWhere& value, std::uint64_t paths) {
-  const thrust::counting_iterator<std::uint64_t> first(0);
-  return thrust::transform_reduce(policy, first, first + static_cast<std::ptrdiff_t>(paths), SquareWhere{value},
-                                  Int128{0}, thrust::plus<Int128>{});
-}
-
-template <class Policy>
-ColumnStore::NotZero not_zero(const Policy& policy, const std::int32_t* column, std::uint64_t paths) {
+Offenders offenders(const Policy& policy, const std::int32_t* column, std::uint64_t paths) {
   const auto count = static_cast<std::uint64_t>(thrust::count_if(policy, column, column + paths, IsNotZero{}));
   if (count == 0) return {0, 0};
   const thrust::counting_iterator<std::uint64_t> first(0);
@@ -157,15 +110,6 @@ ColumnStore::NotZero not_zero(const Policy& policy, const std::int32_t* column, 
       thrust::transform_reduce(policy, first, first + static_cast<std::ptrdiff_t>(paths),
                                PathIfNotZero{column, paths}, paths, thrust::minimum<std::uint64_t>{});
   return {count, found};
-}
-
-// out[path] = the least of `columns` columns that follow each other.
-template <class Policy>
-void minimum_of(const Policy& policy, const std::int32_t* first_column, std::int32_t columns,
-                std::uint64_t paths, std::int32_t* out) {
-  const thrust::counting_iterator<std::uint64_t> first(0);
-  thrust::transform(policy, first, first + static_cast<std::ptrdiff_t>(paths), out,
-                    MinimumOf{first_column, paths, columns});
 }
 
 // A sorted copy, and what needs one.

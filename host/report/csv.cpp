@@ -171,4 +171,14 @@ std::string monthly_csv(const Company& company, const RiskReport& risk) {
   return out;
 }
 
+std::string results_csv(const std::vector<Figure>& figures) {
+  std::string out = "figure,value,low,high,standard_error,unit,words\n";
+  for (const Figure& f : figures) {
+    Line line;
+    line.text(f.name).figure(f.value).figure(f.low).figure(f.high).figure(f.standard_error);
+    line.text(f.unit).text(f.words).end(out);
+  }
+  return out;
+}
+
 }  // namespace headroom::report

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/config/company.hpp"
+#include "host/figures/names.hpp"
 #include "host/risk/analysis.hpp"
 
 namespace headroom::report {
@@ -56,16 +57,7 @@ std::string date_label(const Company& company, std::int32_t month);             
 std::string quarter_label(const Company& company, std::int32_t first, std::int32_t last);  // 2Q26
 std::string year_label(const Company& company, std::int32_t first, std::int32_t last);     // 2026, 2026 Apr-Dec
 
-// Keys and units, as in the files.
-std::string_view key_of(Measure measure);   // revenue
-std::string_view unit_of(Measure measure);  // musd, share, usd_per_gpu_hour, per_year, log
-std::string_view key_of(YearColumn column);
-std::string_view key_of(PathColumn column);    // mean_tightness
-std::string_view label_of(PathColumn column);  // mean tightness (log)
-std::string_view key_of(Metric metric);        // dscr
-std::string_view unit_of(Metric metric);       // musd for liquidity, otherwise ratio
 std::string_view key_of(GuidanceMeasure measure);
 std::string guidance_label(const Company& company, const Guidance& guidance);  // revenue 2026
-std::vector<std::string> violation_names(std::int32_t kinds);
 
 }  // namespace headroom::report

@@ -8,7 +8,9 @@
 
 #include "host/config/company.hpp"
 #include "host/plan/plan_table.hpp"
+#include "host/report/files.hpp"
 #include "host/risk/analysis.hpp"
+#include "host/run/run.hpp"
 
 namespace headroom::report {
 
@@ -42,5 +44,13 @@ std::string summary_json(const Company& company, const Scenario& scenario, const
 std::string fcf_csv(const Company& company, const RiskReport& risk);
 std::string covenants_csv(const Company& company, const RiskReport& risk);
 std::string monthly_csv(const Company& company, const RiskReport& risk);
+// Every observed figure: figure,value,low,high,standard_error,unit,words.
+std::string results_csv(const std::vector<Figure>& figures);
+// All files of a run.
+std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts);
+
+// Figures by name, with their errors; and names, units and words alone.
+std::string figures_text(const std::vector<Figure>& figures);
+std::string figure_names(const std::vector<Figure>& figures);
 
 }  // namespace headroom::report

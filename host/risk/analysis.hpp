@@ -14,7 +14,8 @@
 
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
-#include "host/engine/engine.hpp"
+#include "host/engine/answers.hpp"
+#include "host/engine/columns.hpp"
 #include "host/risk/statistics.hpp"
 
 namespace headroom {
@@ -22,6 +23,7 @@ namespace headroom {
 constexpr std::array<int, 9> kPercents = {1, 5, 10, 25, 50, 75, 90, 95, 99};
 constexpr std::array<int, 7> kBandPercents = {5, 10, 25, 50, 75, 90, 95};
 constexpr std::array<int, 5> kTimePercents = {5, 25, 50, 75, 95};
+constexpr std::array<int, 2> kTailPercents = {5, 1};
 constexpr std::array<int, 3> kWithinMonths = {12, 24, 36};  // and the horizon
 
 struct Quantile {
@@ -179,10 +181,24 @@ struct RiskReport {
   std::vector<Series> bands;  // measures, then covenants
 };
 
-// `plan`: trace_path() of the scenario with every switch off, or empty. `outcomes` are read through its column
-// store, on as many threads as that allows.
-RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
-                   std::span<const std::int32_t> plan);
+// A report whose places are made and whose paths are not in yet: what the scenario and the plan alone say.
+// `plan`: trace_path() of the scenario with every switch off, or empty.
+RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> plan);
+
+// The parts of a report, each from the answers to the questions that it needs.
+
+// `question`: of kind distribution. So many `units` of its column make a natural one.
+Distribution distribution_of(const Answers& answers, const Question& question, double units, bool tails);
+// `counts`: paths by month 0 .. months.
+EventRisk event_of(std::span<const Int128> counts, std::uint64_t paths);
+// `question`: of kind sums.
+Estimate mean_of(const Answers& answers, const Question& question, double units);
+// By month, of a series.
+Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t series,
+                 std::span<const std::int32_t> plan);
+
+// True of a flow whose low end is the bad one: its distribution has tails.
+bool low_is_bad(YearColumn column);
 
 // How many of the integers' units make a natural one: of a measure, of a covenant's headroom, of USD million.
 double units_of_measure(const Scenario& scenario, Measure measure);

@@ -5,9 +5,8 @@
 #include <utility>
 
 #include "host/cpu/pilot.hpp"
-#include "host/engine/binned_columns.hpp"
 #include "host/engine/host_columns.hpp"
-#include "host/risk/analysis.hpp"
+#include "host/engine/tally.hpp"
 
 namespace headroom {
 
@@ -15,71 +14,70 @@ namespace {
 
 constexpr std::uint64_t kPilotPaths = 4096;
 
-void add_to(Outcomes& all, const Outcomes& part) {
-  const auto add = [](auto& to, const auto& from) {
-    for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
-  };
-  add(all.histogram, part.histogram);
-  add(all.sum, part.sum);
-  add(all.failing, part.failing);
-}
-
-Outcomes simulate_binned(Backend& backend, const Scenario& scenario, const RunPlan& plan,
-                         std::span<const BinRange> bins) {
-  const auto started = std::chrono::steady_clock::now();
-  auto store = std::make_unique<BinnedColumns>(column_layout(scenario).count(), plan.paths.count);
-  BinnedColumns& binned = *store;
-
-  RunPlan part = plan;
-  part.progress = {};
-  part.paths = {plan.paths.seed, 0, kPilotPaths};
-  Outcomes all = make_cpu_backend()->simulate(scenario, part, bins);
-  const std::unique_ptr<ColumnStore> pilot = std::exchange(all.columns, std::move(store));
-  analyse(scenario, all, plan.paths, {});  // the rehearsal
-  binned.set_bins(*pilot);
-
-  std::uint64_t done = 0;
-  if (plan.progress) {
-    part.progress = [&](std::uint64_t now, std::uint64_t) { plan.progress(done + now, plan.paths.count); };
+// Empty tallies of the distributions, their bins from the first paths of the seed on the CPU: the same for
+// every backend and every part of a run.
+std::vector<Tally> tallies(const Scenario& scenario, const RunPlan& plan, const Asked& asked,
+                           std::span<const BinRange> bins) {
+  RunPlan pilot = plan;
+  pilot.progress = {};
+  pilot.paths = {plan.paths.seed, 0, kPilotPaths};
+  const Outcomes outcomes = make_cpu_backend()->simulate(scenario, pilot, bins);
+  std::vector<Tally> made;
+  for (const Question& question : asked.questions) {
+    if (question.kind == Question::Kind::distribution) made.push_back(tally_over(*outcomes.columns, question));
   }
-  for (; done < plan.paths.count; done += part.paths.count) {
-    part.paths.first = plan.paths.first + done;
-    part.paths.count = std::min(backend.chunk(), plan.paths.count - done);
-    try {
-      Outcomes chunk = backend.simulate(scenario, part, bins);
-      const bool cut_short = chunk.columns->paths() < part.paths.count;
-      binned.absorb(*chunk.columns);
-      if (done == 0) {
-        std::swap(chunk.columns, all.columns);
-        all = std::move(chunk);
-      } else {
-        add_to(all, chunk);
-      }
-      if (cut_short) break;
-    } catch (const Interrupted&) {
-      if (done == 0) throw;
-      break;
-    }
-  }
-  all.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return all;
+  return made;
 }
 
 }  // namespace
 
-Outcomes simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan, const Asked& asked) {
-  const std::vector<BinRange> bins = pilot_bins(scenario, plan.paths.seed, asked.bands);
-  if (plan.paths.count <= asked.exact_paths) return backend.simulate(scenario, plan, bins);
-  return simulate_binned(backend, scenario, plan, bins);
+Answers simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan, const Asked& asked) {
+  const bool exact = plan.paths.count <= asked.exact_paths;
+  const std::vector<BinRange> bins = pilot_bins(scenario, plan.paths.seed, asked.cells);
+  if (exact && !asked.enough) {
+    Outcomes outcomes = backend.simulate(scenario, plan, bins);
+    const std::uint64_t done = outcomes.columns->paths();
+    return ask(std::move(outcomes), asked.questions, plan.paths.seed, {{plan.paths.first, done}}, {});
+  }
+  const auto started = std::chrono::steady_clock::now();
+  const std::vector<Tally> empty = exact ? std::vector<Tally>{} : tallies(scenario, plan, asked, bins);
+  RunPlan part = plan;
+  part.progress = {};
+  std::uint64_t done = 0;
+  if (plan.progress)
+    part.progress = [&](std::uint64_t now, std::uint64_t) { plan.progress(done + now, plan.paths.count); };
+  std::optional<Answers> all;
+  while (done < plan.paths.count) {
+    part.paths.first = plan.paths.first + done;
+    part.paths.count = std::min(backend.chunk(), plan.paths.count - done);
+    try {
+      Outcomes outcomes = backend.simulate(scenario, part, bins);
+      const std::uint64_t finished = outcomes.columns->paths();
+      Answers answers =
+          ask(std::move(outcomes), asked.questions, plan.paths.seed, {{part.paths.first, finished}}, empty);
+      if (all) {
+        merge(*all, std::move(answers));
+      } else {
+        all = std::move(answers);
+      }
+      done += finished;
+      if (finished < part.paths.count || (asked.enough && asked.enough(*all))) break;
+    } catch (const Interrupted&) {
+      if (!all) throw;
+      break;
+    }
+  }
+  all->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return std::move(*all);
 }
 
 std::uint64_t simulation_bytes(const Backend& backend, const Scenario& scenario, std::uint64_t paths,
                                std::uint64_t exact_paths, int threads) {
   const ColumnLayout layout = column_layout(scenario);
   if (paths <= exact_paths) return host_columns_bytes(layout, paths, threads);
-  const auto tallies = static_cast<std::uint64_t>(layout.count()) * BinnedColumns::kMostBins;
+  const auto tallies = static_cast<std::uint64_t>(layout.count()) * kMostTallyBins;
   return host_columns_bytes(layout, std::min(paths, backend.chunk()), threads) +
-         tallies * sizeof(std::uint64_t);
+         2 * tallies * sizeof(std::uint64_t);
 }
 
 }  // namespace headroom

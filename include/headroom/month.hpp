@@ -241,9 +241,13 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       first.covenant = select(state.first_breach < first.month, v, first.covenant);
       first.month = min(state.first_breach, first.month);
       p.store(l.first_breach, first);
-      p.keep(kFirstCovenant, first.covenant);
     });
   }
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const FirstBreach first = p.load(l.first_breach);
+    p.keep(kFirstCovenant, first.covenant);
+    p.keep(kFirstBreachMonth, first.month);
+  });
   for (std::int32_t e = 0; e < s.parent(); ++e) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const EntityState state = p.load(l.entity, e);

@@ -95,6 +95,7 @@ enum PathColumn : std::int32_t {
   kSystemicDelay,     // M, fixed point
   kAgeingMultiplier,  // xi, fixed point
   kFirstCovenant,     // which covenant is breached first, of those breached in one month the first; kNever
+  kFirstBreachMonth,  // of any covenant; kNever
   kPathColumnCount
 };
 

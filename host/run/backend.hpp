@@ -8,10 +8,15 @@
 
 #include "host/engine/engine.hpp"
 
-namespace headroom::cli {
+namespace headroom {
 
 // The backend asked for is not there, or cannot do what was asked.
 struct BackendError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The run does not fit into memory; the text says what would.
+struct MemoryError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
@@ -23,9 +28,9 @@ struct Chosen {
 // `wanted`: auto, cpu, cuda. `isa`: auto or what the processor must have. Throws BackendError.
 Chosen choose_backend(const std::string& wanted, const std::string& isa);
 
-// Throws UsageError with what would fit if the columns and histograms of so many paths do not fit into this
+// Throws MemoryError with what would fit if the columns and histograms of so many paths do not fit into this
 // machine's memory.
 void check_memory(const Backend& backend, const Scenario& scenario, std::uint64_t paths,
                   std::uint64_t exact_paths, int threads);
 
-}  // namespace headroom::cli
+}  // namespace headroom

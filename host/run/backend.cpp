@@ -1,16 +1,15 @@
-#include "host/cli/backend.hpp"
+#include "host/run/backend.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "host/cli/cli.hpp"
 #include "host/cpu/isa.hpp"
 #include "host/engine/memory.hpp"
 #include "host/run/simulation.hpp"
 
-namespace headroom::cli {
+namespace headroom {
 
 Chosen choose_backend(const std::string& wanted, const std::string& isa) {
   if (isa != "auto") {
@@ -40,11 +39,11 @@ void check_memory(const Backend& backend, const Scenario& scenario, std::uint64_
   const std::uint64_t needed = simulation_bytes(backend, scenario, paths, exact_paths, threads);
   if (needed <= *available) return;
   const std::uint64_t fitting = *available / simulation_bytes(backend, scenario, 1, 1, threads);
-  throw UsageError(fmt::format(
+  throw MemoryError(fmt::format(
       "{} paths need {:.1f} GB for their kept columns and {:.1f} GB is free (a path keeps {} figures of "
       "4 bytes, and sorting takes more); run at most --paths {}, or with --exact-paths {} or less",
       paths, static_cast<double>(needed) / 1e9, static_cast<double>(*available) / 1e9,
       column_layout(scenario).count(), fitting, fitting));
 }
 
-}  // namespace headroom::cli
+}  // namespace headroom

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "host/cli/options.hpp"
+#include "host/figures/catalogue.hpp"
+#include "host/report/report.hpp"
+
+namespace headroom::cli {
+
+namespace {
+
+Usage figures_usage() {
+  Usage usage;
+  usage.command = "figures";
+  usage.argument = "CONFIG";
+  usage.about =
+      "Lists the figures that a run of CONFIG can say: name, unit, and what each is. In a pattern * stands "
+      "for\n"
+      "any text. By-month figures are observed where run has --out or --figures names them, all others "
+      "always.\n";
+  usage.options.add_options()("figures", po::value<std::string>()->value_name("PATTERNS"),
+                              "only names that match: 'breach.*.24m,fcf.*'");
+  add_config_options(usage);
+  usage.examples =
+      "  headroom figures configs/demo.toml --figures 'fcf.total.*'\n"
+      "  headroom figures configs/coreweave-1q26.toml --figures 'breach.*.24m,customer.openai.*'\n";
+  return usage;
+}
+
+}  // namespace
+
+int figures_command(const Arguments& arguments) {
+  const auto options = parse(figures_usage(), arguments);
+  if (!options) return kOk;
+  std::vector<std::string> patterns;
+  if (options->count("figures") != 0) patterns = parse_patterns((*options)["figures"].as<std::string>());
+  const Company company = load(*options);
+  const Scenario scenario = company.data.view();
+  const Catalogue all = catalogue(company, scenario);
+  if (const auto unknown = unmatched(all, scenario, patterns); !unknown.empty())
+    throw UsageError(fmt::format("{} names no figure of {}; leave --figures out to see all names",
+                                 unknown.front(), company.name));
+  fmt::print("{}", report::figure_names(figures_of(all, select_figures(all, scenario, {}),
+                                                   blank_report(scenario, {}), patterns)));
+  return kOk;
+}
+
+}  // namespace headroom::cli

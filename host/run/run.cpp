@@ -1,0 +1,54 @@
+#include "host/run/run.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <utility>
+
+#include "host/plan/make_plan.hpp"
+
+namespace headroom {
+
+Result run(const Company& company, Backend& backend, const Request& request) {
+  Result result;
+  result.data = company.data;
+  make_plan(result.data);
+  const Scenario scenario = result.data.view();
+  result.catalogue = catalogue(company, scenario);
+  if (const auto unknown = unmatched(result.catalogue, scenario, request.figures); !unknown.empty()) {
+    throw UnknownFigure(fmt::format("{} names no figure of {}", fmt::join(unknown, ", "), company.name));
+  }
+  result.selection = select_figures(result.catalogue, scenario, request.figures, request.only_figures);
+
+  Asked asked;
+  asked.questions = questions_of(result.catalogue, result.selection);
+  asked.exact_paths = request.exact_paths;
+  asked.enough = request.enough;
+  if (!request.by_month) {
+    std::vector<std::int32_t> cells = result.selection.cells;
+    if (!request.only_figures) {
+      const std::vector<std::int32_t> guidance = guidance_cells(company, scenario);
+      cells.insert(cells.end(), guidance.begin(), guidance.end());
+    }
+    asked.cells = std::move(cells);
+  }
+  RunPlan plan;
+  plan.paths = request.paths;
+  plan.threads = request.threads;
+  plan.isa = request.isa;
+  plan.progress = request.progress;
+  plan.stop = request.stop;
+  result.answers = simulate(backend, scenario, plan, asked);
+  result.answers.config = company.hash;
+
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<std::int32_t> planned = plan_trace(scenario);
+  result.plan = plan_table(company, scenario, planned);
+  result.risk = report_of(result.catalogue, result.selection, scenario, result.answers, planned);
+  if (!request.only_figures) result.guidance = check_guidance(company, scenario, result.plan, &result.risk);
+  result.analysis_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace headroom

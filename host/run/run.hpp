@@ -1,0 +1,60 @@
+// A run is one call: a company and a request in, figures out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "host/config/company.hpp"
+#include "host/engine/answers.hpp"
+#include "host/engine/engine.hpp"
+#include "host/engine/scenario_data.hpp"
+#include "host/figures/catalogue.hpp"
+#include "host/plan/plan_table.hpp"
+#include "host/risk/analysis.hpp"
+#include "host/run/simulation.hpp"
+
+namespace headroom {
+
+struct Request {
+  PathRange paths{.seed = 1, .first = 0, .count = 100'000};
+  std::uint64_t exact_paths = kExactPaths;
+  std::vector<std::string> figures{};  // patterns: observed beyond the default
+  bool only_figures = false;           // nothing is observed but `figures`
+  bool by_month = false;               // every by-month histogram is observed
+  int threads = 0;                     // CPU; 0: all cores
+  std::string isa = "auto";            // CPU
+  // Each may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // from one thread at a time
+  std::function<bool(const Answers&)> enough{};                             // see Asked
+  const std::atomic<bool>* stop = nullptr;  // set: finish early, with fewer paths or Interrupted
+};
+
+struct Result {
+  ScenarioData data{};  // with its plan
+  PlanTable plan{};
+  Catalogue catalogue{};
+  Selection selection{};
+  Answers answers{};
+  RiskReport risk{};
+  std::vector<GuidanceCheck> guidance{};
+  double analysis_seconds = 0;
+
+  // All that were observed, or those that patterns name.
+  std::vector<Figure> figures(const std::vector<std::string>& patterns = {}) const {
+    return figures_of(catalogue, selection, risk, patterns);
+  }
+};
+
+// A pattern that names no figure of the company.
+struct UnknownFigure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Makes the plan, runs the paths, answers what was asked. The result depends on company, request.paths,
+// exact_paths and figures alone: not on backend, threads or instruction set. Throws UnknownFigure before
+// anything is run, and Interrupted where no path was done.
+Result run(const Company& company, Backend& backend, const Request& request);
+
+}  // namespace headroom

@@ -63,7 +63,7 @@ std::string_view key_of(YearColumn column);
 std::string_view key_of(PathColumn column);    // mean_tightness
 std::string_view label_of(PathColumn column);  // mean tightness (log)
 std::string_view key_of(Metric metric);        // dscr
-std::string_view unit_of(Metric metric);       // musd for liquidity, otherwise ratio
+std::string_view unit_of(Metric metric);       // musd of an amount, otherwise ratio
 std::string_view key_of(GuidanceMeasure measure);
 std::string guidance_label(const Company& company, const Guidance& guidance);  // revenue 2026
 std::vector<std::string> violation_names(std::int32_t kinds);

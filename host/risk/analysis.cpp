@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "headroom/customers.hpp"
+#include "headroom/metrics.hpp"
 #include "host/engine/threads.hpp"
 
 namespace headroom {
@@ -16,11 +17,6 @@ namespace {
 
 constexpr std::array kTailPercents = {5, 1};
 constexpr std::int32_t kNoMarker = INT32_MAX;
-constexpr std::array kLowIsBad = {kYearRevenue, kYearEbitda,     kYearCfo,
-                                  kYearFcf,     kYearLeveredFcf, kYearNetIncome};
-// The measure that a year column adds up.
-constexpr std::array kSummed = {kRevenue, kEbitda, kCashInterest, kCfo, kCapex, kFcf, kLeveredFcf, kNetIncome};
-static_assert(kSummed.size() == kYearColumnCount);
 
 // A float as the decimal it was read from: 1.2F is 1.2 and not 1.2000000477.
 double as_written(Real x) {
@@ -136,7 +132,7 @@ Series series_bands(const Scenario& scenario, const Outcomes& outcomes, std::int
   const double units =
       covenant < 0 ? units_of_measure(scenario, found.measure) : units_of_headroom(scenario, covenant);
   // Not of a ratio that may be one to nothing: a few capped values would make it up.
-  const bool has_mean = covenant < 0 || scenario.covenant[covenant].metric == Metric::liquidity;
+  const bool has_mean = covenant < 0 || is_money(scenario.covenant[covenant].metric);
   for (std::int32_t month = 0; month < outcomes.months; ++month) {
     const std::size_t cell = at(series) * at(outcomes.months) + at(month);
     const std::span bins(outcomes.histogram.data() + cell * kBins, kBins);
@@ -194,15 +190,23 @@ const HistogramQuantile& Band::quantile(int percent) const {
 
 double units_per_musd(const Scenario& scenario) { return 1e6 / static_cast<double>(scenario.ledger_usd); }
 
+double units_of_scale(const Scenario& scenario, Scale scale) {
+  switch (scale) {
+    case Scale::money:
+      return units_per_musd(scenario);
+    case Scale::fixed_point:
+      return static_cast<double>(kFixedOne);
+    default:
+      return 1.0;
+  }
+}
+
 double units_of_measure(const Scenario& scenario, Measure measure) {
-  const bool fixed_point =
-      measure == kUtilisation || measure == kTightness || measure == kMarketPrice || measure == kShortRate;
-  return fixed_point ? static_cast<double>(kFixedOne) : units_per_musd(scenario);
+  return units_of_scale(scenario, traits_of(measure).scale);
 }
 
 double units_of_headroom(const Scenario& scenario, std::int32_t covenant) {
-  return scenario.covenant[covenant].metric == Metric::liquidity ? units_per_musd(scenario)
-                                                                 : static_cast<double>(kFixedOne);
+  return units_of_scale(scenario, traits_of(scenario.covenant[covenant].metric).scale);
 }
 
 RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
@@ -231,8 +235,9 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     std::tie(year.first_month, year.last_month) = years[at(y)];
     for (std::int32_t c = 0; c < kYearColumnCount; ++c) {
       const auto column = static_cast<YearColumn>(c);
-      const bool tails = std::find(kLowIsBad.begin(), kLowIsBad.end(), column) != kLowIsBad.end();
-      year.plan[at(c)] = plan_total(plan, scenario, kSummed[at(c)], year.first_month, year.last_month);
+      const bool tails = traits_of(column).bad_end == BadEnd::low;
+      year.plan[at(c)] =
+          plan_total(plan, scenario, traits_of(column).measure, year.first_month, year.last_month);
       add(year.measures[at(c)], [&columns, id = layout.year(column, y), musd, tails] {
         return distribution(columns, id, musd, tails);
       });
@@ -260,7 +265,7 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     covenant.metric = terms.metric;
     covenant.maximum = terms.maximum != 0;
     const double units = units_of_headroom(scenario, v);
-    const double threshold_units = terms.metric == Metric::liquidity ? musd : 1.0;
+    const double threshold_units = is_money(terms.metric) ? musd : 1.0;
     for (std::int32_t t = 1; t <= months; ++t) {
       const CovenantTest& test = scenario.covenant_test[v * months + t - 1];
       if (test.tested == 0) continue;
@@ -345,13 +350,12 @@ RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const Pat
     report.any_breach.cumulative.assign(at(months), wilson(0, report.paths));
     report.any_breach.within.push_back({months, wilson(0, report.paths)});
   }
-  report.drivers.reserve(kAgeingMultiplier + 1 - kMeanTightness);
-  for (std::int32_t d = kMeanTightness; d <= kAgeingMultiplier; ++d) {
-    report.drivers.push_back({static_cast<PathColumn>(d), {}, {}, {}});
+  for (const PathColumnTraits& each : kPathTable) {
+    if (each.tells == Tells::driver) report.drivers.push_back({each.column, {}, {}, {}});
   }
   for (DriverMeans& driver : report.drivers) {
     const std::int32_t id = layout.path(driver.driver);
-    const double units = driver.driver == kGlutMonths ? 1.0 : kFixed;
+    const double units = units_of_scale(scenario, traits_of(driver.driver).scale);
     add(driver.all, [&columns, id, units] { return mean_of(columns, id, units); });
     if (covenants) {
       add(driver.given_breach, [=, &columns] { return mean_where(columns, id, any, months, units); });

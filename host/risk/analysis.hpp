@@ -184,7 +184,9 @@ struct RiskReport {
 RiskReport analyse(const Scenario& scenario, const Outcomes& outcomes, const PathRange& paths,
                    std::span<const std::int32_t> plan);
 
-// How many of the integers' units make a natural one: of a measure, of a covenant's headroom, of USD million.
+// How many of the integers' units make a natural one: of a scale, of a measure, of a covenant's headroom, of
+// USD million.
+double units_of_scale(const Scenario& scenario, Scale scale);
 double units_of_measure(const Scenario& scenario, Measure measure);
 double units_of_headroom(const Scenario& scenario, std::int32_t covenant);
 double units_per_musd(const Scenario& scenario);

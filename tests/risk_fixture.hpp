@@ -63,6 +63,7 @@ struct SmallOutcomes {
     for (std::int32_t c = 0; c < layout.count(); ++c) set(c, std::vector<std::int32_t>(paths, 0));
     const std::vector<std::int32_t> never(paths, kNever);
     set(kLiquidityDefaultMonth, never);
+    set(kFirstBreachMonth, never);
     set(kFirstCovenant, never);
     for (std::int32_t v = 0; v < layout.covenants; ++v) {
       set(layout.first_breach(v), never);

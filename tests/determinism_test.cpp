@@ -204,9 +204,6 @@ TEST(Determinism, TracesAddUpToTheColumns) {
         EXPECT_EQ(columns[static_cast<std::size_t>(column)][i], x)
             << file << ", path " << kFirst + i << ", " << column_name(l, column);
       };
-      constexpr Measure of_year[] = {kRevenue, kEbitda, kCashInterest, kCfo,
-                                     kCapex,   kFcf,    kLeveredFcf,   kNetIncome};
-      static_assert(std::size(of_year) == kYearColumnCount);
       std::vector<std::int64_t> years(static_cast<std::size_t>(kYearColumnCount * l.years), 0);
       std::vector<std::int64_t> quarters(static_cast<std::size_t>(l.quarters), 0);
       std::int64_t total = 0;
@@ -214,7 +211,7 @@ TEST(Determinism, TracesAddUpToTheColumns) {
       for (std::int32_t t = 1; t <= s.months; ++t) {
         const MonthRow& row = s.month[t - 1];
         for (std::int32_t c = 0; c < kYearColumnCount; ++c) {
-          years[static_cast<std::size_t>(c * l.years + row.year)] += value(of_year[c], t);
+          years[static_cast<std::size_t>(c * l.years + row.year)] += value(kYearTable[c].measure, t);
         }
         quarters[static_cast<std::size_t>(row.quarter)] += value(kFcf, t);
         total += value(kFcf, t);
@@ -230,6 +227,7 @@ TEST(Determinism, TracesAddUpToTheColumns) {
       }
       expect(kTotalFcf, total);
       expect(kMinLiquidity, least_liquidity);
+      std::int32_t first_of_all = kNever, breached_first = kNever;
       for (std::int32_t v = 0; v < l.covenants; ++v) {
         std::int32_t first = kNever, least = kFixedMax;
         for (std::int32_t t = 1; t <= s.months; ++t) {
@@ -239,7 +237,10 @@ TEST(Determinism, TracesAddUpToTheColumns) {
         }
         expect(l.first_breach(v), first);
         expect(l.min_headroom(v), least);
+        if (first < first_of_all) first_of_all = first, breached_first = v;
       }
+      expect(kFirstBreachMonth, first_of_all);
+      expect(kFirstCovenant, breached_first);
     }
     // Measures have a value in every month; the months of covenants that are not tested are not summed.
     for (std::size_t k = 0; k < static_cast<std::size_t>(kMeasureCount * s.months); ++k) {

@@ -207,13 +207,6 @@ class Sheet {
   std::vector<Closed> past_{}, rows_{};
 };
 
-constexpr const char* kMeasureNames[] = {
-    "revenue",   "EBITDA",       "cash interest", "cash tax",   "working capital",     "CFO",
-    "capex",     "FCF",          "levered FCF",   "net income", "adjusted net income", "debt",
-    "cash",      "liquidity",    "ARR",           "backlog",    "deferred revenue",    "utilisation",
-    "tightness", "market price", "short rate"};
-static_assert(std::size(kMeasureNames) == kMeasureCount);
-
 inline std::vector<std::int32_t> trace_with_plan(const ScenarioData& data) {
   ScenarioData planned = data;
   make_plan(planned);
@@ -229,7 +222,7 @@ inline void expect_equal(const ScenarioData& data, const Sheet& sheet, const std
     for (std::size_t m = 0; m < kMeasureCount; ++m) {
       if (!only.empty() && std::find(only.begin(), only.end(), static_cast<Measure>(m)) == only.end()) continue;
       EXPECT_EQ(trace[m * months + t], sheet.rows()[t].value[m])
-          << kMeasureNames[m] << "; " << sheet.rows()[t].inputs;
+          << kMeasureTable[m].name << "; " << sheet.rows()[t].inputs;
     }
   }
 }

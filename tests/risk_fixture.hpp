@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "headroom/metrics.hpp"
 #include "host/config/company.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
@@ -63,6 +64,7 @@ struct SmallOutcomes {
     for (std::int32_t c = 0; c < layout.count(); ++c) set(c, std::vector<std::int32_t>(paths, 0));
     const std::vector<std::int32_t> never(paths, kNever);
     set(kLiquidityDefaultMonth, never);
+    set(kFirstBreachMonth, never);
     set(kFirstCovenant, never);
     set(kFirstBreachMonth, never);
     for (std::int32_t v = 0; v < layout.covenants; ++v) {

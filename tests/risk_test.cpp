@@ -33,7 +33,7 @@ class HostColumnsTest : public testing::Test {
   HostColumns columns_{3, 6, 1};
 };
 
-using Kind = Question::Kind;
+using Ask = Question::Kind;
 
 TEST_F(HostColumnsTest, OrderStatistics) {
   const std::vector<std::uint64_t> ranks = {0, 1, 2, 3, 4, 5};
@@ -41,10 +41,10 @@ TEST_F(HostColumnsTest, OrderStatistics) {
 }
 
 TEST_F(HostColumnsTest, Sums) {
-  EXPECT_EQ(columns_.answer({Kind::sums, 0, 0, kNoMarker}), (std::vector<Int128>{6, 15, 173}));
+  EXPECT_EQ(columns_.answer({Ask::sums, 0, 0, kNoMarker}), (std::vector<Int128>{6, 15, 173}));
   EXPECT_EQ(columns_.sums_of_smallest(0, 3), (Sums{3, -6, 18}));
-  EXPECT_EQ(columns_.answer({Kind::sums, 0, 1, 3}), (std::vector<Int128>{3, -3 - 3 + 7, 9 + 9 + 49}));
-  EXPECT_EQ(columns_.answer({Kind::distribution, 1, 0, kNever}), (std::vector<Int128>{4, 9, 25}));
+  EXPECT_EQ(columns_.answer({Ask::sums, 0, 1, 3}), (std::vector<Int128>{3, -3 - 3 + 7, 9 + 9 + 49}));
+  EXPECT_EQ(columns_.answer({Ask::distribution, 1, 0, kNever}), (std::vector<Int128>{4, 9, 25}));
 }
 
 TEST_F(HostColumnsTest, SquaresBeyond64Bits) {
@@ -52,13 +52,13 @@ TEST_F(HostColumnsTest, SquaresBeyond64Bits) {
   HostColumns wide(1, kPaths, 1);
   std::fill_n(wide.column(0), kPaths, -kFixedMax);
   const Int128 paths = kPaths;
-  EXPECT_EQ(wide.answer({Kind::sums, 0, 0, kNoMarker}),
+  EXPECT_EQ(wide.answer({Ask::sums, 0, 0, kNoMarker}),
             (std::vector<Int128>{paths, -kFixedMax * paths, kFixedMax * (kFixedMax * paths)}));
 }
 
 TEST_F(HostColumnsTest, Counts) {
-  EXPECT_EQ(columns_.answer({Kind::both, 1, 2, 60}), (std::vector<Int128>{3}));
-  EXPECT_EQ(columns_.answer({Kind::counts, 1, 0, 5}), (std::vector<Int128>{0, 1, 2, 0, 1}));
+  EXPECT_EQ(columns_.answer({Ask::both, 1, 2, 60}), (std::vector<Int128>{3}));
+  EXPECT_EQ(columns_.answer({Ask::counts, 1, 0, 5}), (std::vector<Int128>{0, 1, 2, 0, 1}));
   const std::vector<std::int32_t> sorted = {1, 2, 2, 4, kNever, kNever};
   std::vector<std::uint64_t> cumulative(6);
   column_ops::cumulative_counts(thrust::seq, sorted.data(), 6, 5, cumulative.data());
@@ -66,7 +66,7 @@ TEST_F(HostColumnsTest, Counts) {
 }
 
 TEST_F(HostColumnsTest, Offenders) {
-  const Question question{Kind::offenders, 0, 0, 0};
+  const Question question{Ask::offenders, 0, 0, 0};
   EXPECT_EQ(columns_.answer(question), (std::vector<Int128>{5, 0, 5}));
   set(0, {0, 0, 0, 8, 0, 2});
   EXPECT_EQ(columns_.answer(question), (std::vector<Int128>{2, 3, 8}));
@@ -84,7 +84,7 @@ TEST_F(HostColumnsTest, ThrustGivesTheSameSums) {
 TEST_F(HostColumnsTest, SomeColumnsAlone) {
   HostColumns some({2, 7}, 2, 1);
   std::fill_n(some.column(7), 2, 4);
-  EXPECT_EQ(some.answer({Kind::sums, 7, 7, kNoMarker}), (std::vector<Int128>{2, 8, 32}));
+  EXPECT_EQ(some.answer({Ask::sums, 7, 7, kNoMarker}), (std::vector<Int128>{2, 8, 32}));
   EXPECT_THROW(some.column(3), std::out_of_range);
 }
 
@@ -93,7 +93,7 @@ TEST_F(HostColumnsTest, Read) {
   columns_.read(0, 2, values);
   EXPECT_EQ(values, (std::vector<std::int32_t>{9, 0}));
   EXPECT_THROW(columns_.read(0, 5, values), std::out_of_range);
-  EXPECT_THROW(columns_.answer({Kind::sums, 3, 3, 0}), std::out_of_range);
+  EXPECT_THROW(columns_.answer({Ask::sums, 3, 3, 0}), std::out_of_range);
 }
 
 TEST(RunTasks, RunsAllAndPassesOnAnException) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headroom/metrics.hpp"
 #include "host/config/company.hpp"
 #include "host/config/derive.hpp"
 #include "host/engine/engine.hpp"
@@ -19,39 +20,6 @@ namespace headroom {
 inline const std::string configs_dir = std::string(HEADROOM_SOURCE_DIR) + "/configs/";
 inline constexpr std::array<const char*, 4> config_files = {"demo.toml", "coreweave-1q26.toml",
                                                             "nebius-1q26.toml", "lakeside-template.toml"};
-
-struct SwitchName {
-  Switch bit;
-  const char* name;
-};
-inline constexpr std::array<SwitchName, 26> all_switches = {{
-    {kDemand, "demand"},
-    {kRegimes, "regimes"},
-    {kJumps, "jumps"},
-    {kSupply, "supply"},
-    {kAgeing, "ageing"},
-    {kLaunches, "launches"},
-    {kPriceCycle, "price_cycle"},
-    {kDelivery, "delivery"},
-    {kOverrun, "overrun"},
-    {kCancellation, "cancellation"},
-    {kRates, "rates"},
-    {kSpread, "spread"},
-    {kPower, "power"},
-    {kFundingWindow, "funding_window"},
-    {kChurn, "churn"},
-    {kDefault, "default"},
-    {kDamages, "damages"},
-    {kTermination, "termination"},
-    {kStepDown, "step_down"},
-    {kRenewal, "renewal"},
-    {kOptions, "options"},
-    {kAttrition, "attrition"},
-    {kCures, "cures"},
-    {kConsequences, "consequences"},
-    {kDiscretion, "discretion"},
-    {kEquity, "equity_issue"},
-}};
 
 // ---- Parts of a company. Money in thousands of USD. ----
 
@@ -203,7 +171,7 @@ inline Covenant covenant_of(std::int32_t entity, Metric metric, Window window, s
   c.tranche = -1;
   c.metric = metric;
   c.window = window;
-  c.maximum = metric == Metric::leverage || metric == Metric::net_leverage || metric == Metric::ltv ? 1 : 0;
+  c.maximum = traits_of(metric).bound == Bound::maximum ? 1 : 0;
   c.first_test = static_cast<std::int32_t>(first_test);
   return c;
 }
@@ -308,18 +276,10 @@ inline std::vector<std::vector<std::int32_t>> read_columns(const Outcomes& outco
 }
 
 inline std::string column_name(const ColumnLayout& l, std::int32_t column) {
-  static constexpr const char* path_columns[] = {
-      "total FCF",         "peak funding gap", "liquidity default month",
-      "min liquidity",     "dilution",         "violations",
-      "mean tightness",    "mean price",       "mean short rate",
-      "mean spread",       "mean power",       "mean churn",
-      "glut months",       "max months late",  "systemic delay",
-      "ageing multiplier", "first covenant",   "first breach month"};
-  static_assert(std::size(path_columns) == kPathColumnCount);
   const auto numbered = [&](const char* name, std::int32_t first) {
     return std::string(name) + ' ' + std::to_string(column - first);
   };
-  if (column < kPathColumnCount) return path_columns[column];
+  if (column < kPathColumnCount) return traits_of(static_cast<PathColumn>(column)).name;
   if (column < l.quarter_fcf(0)) return numbered("year column", l.year(kYearRevenue, 0));
   if (column < l.first_breach(0)) return numbered("FCF of quarter", l.quarter_fcf(0));
   if (column < l.min_headroom(0)) return numbered("first breach of covenant", l.first_breach(0));

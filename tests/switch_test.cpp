@@ -43,9 +43,6 @@ std::string joined(const std::vector<std::string>& names) {
 
 // ---- All off. ----
 
-constexpr Measure kOfYear[] = {kRevenue, kEbitda, kCashInterest, kCfo, kCapex, kFcf, kLeveredFcf, kNetIncome};
-static_assert(std::size(kOfYear) == kYearColumnCount);
-
 TEST(Switches, WithAllOffEveryPathIsThePlan) {
   constexpr std::uint64_t kPaths = 1'000;
   for (const char* file : config_files) {
@@ -84,7 +81,7 @@ TEST(Switches, WithAllOffEveryPathIsThePlan) {
           all_years += columns[static_cast<std::size_t>(l.year(static_cast<YearColumn>(c), y))][0];
         }
         for (std::int32_t t = 0; t < s.months; ++t) {
-          all_months += plan[static_cast<std::size_t>(kOfYear[c] * s.months + t)];
+          all_months += plan[static_cast<std::size_t>(kYearTable[c].measure * s.months + t)];
         }
         EXPECT_EQ(all_years, all_months) << "year column " << c;
       }
@@ -106,7 +103,7 @@ TEST(Switches, WithAllOffTheSystemicDelayIsZero) {
 
 TEST(Switches, EachHasItsKeyInTheConfig) {
   const std::string file = configs_dir + "demo.toml";
-  for (const SwitchName& each : all_switches) {
+  for (const SwitchTraits& each : kSwitchTable) {
     const Company company =
         load_company({.file = file, .sets = {std::string("switches.") + each.name + "=false"}});
     EXPECT_EQ(company.data.parameters.switches, kAllSwitches & ~static_cast<std::uint32_t>(each.bit))
@@ -264,9 +261,9 @@ const std::vector<Mechanism>& mechanisms() {
 }
 
 std::string name_of(Switch bit) {
-  const auto at = std::find_if(all_switches.begin(), all_switches.end(),
-                               [&](const SwitchName& each) { return each.bit == bit; });
-  return at == all_switches.end() ? "?" : at->name;
+  const auto at = std::find_if(std::begin(kSwitchTable), std::end(kSwitchTable),
+                               [&](const SwitchTraits& each) { return each.bit == bit; });
+  return at == std::end(kSwitchTable) ? "?" : at->name;
 }
 
 bool draws_nothing(Switch bit) { return bit == kSupply || bit == kAttrition || (bit & kDecisions) != 0; }
@@ -274,10 +271,10 @@ bool draws_nothing(Switch bit) { return bit == kSupply || bit == kAttrition || (
 TEST(Switches, TheTableIsWhole) {
   std::uint32_t in_table = 0, named = 0;
   for (const Mechanism& each : mechanisms()) in_table |= each.bit;
-  for (const SwitchName& each : all_switches) named |= each.bit;
+  for (const SwitchTraits& each : kSwitchTable) named |= each.bit;
   EXPECT_EQ(in_table, kAllSwitches);
   EXPECT_EQ(named, kAllSwitches);
-  EXPECT_EQ(mechanisms().size(), all_switches.size());
+  EXPECT_EQ(mechanisms().size(), kSwitchCount);
 }
 
 TEST(Switches, AloneEachMovesWhatIsItsOwn) {

@@ -14,40 +14,11 @@ namespace {
 constexpr double kLedgerLimit = 1 << 30;
 
 std::uint32_t read_switches(const Table& root) {
-  constexpr std::pair<std::string_view, Switch> all[] = {
-      {"demand", kDemand},
-      {"regimes", kRegimes},
-      {"jumps", kJumps},
-      {"supply", kSupply},
-      {"ageing", kAgeing},
-      {"launches", kLaunches},
-      {"price_cycle", kPriceCycle},
-      {"delivery", kDelivery},
-      {"overrun", kOverrun},
-      {"cancellation", kCancellation},
-      {"rates", kRates},
-      {"spread", kSpread},
-      {"power", kPower},
-      {"funding_window", kFundingWindow},
-      {"churn", kChurn},
-      {"default", kDefault},
-      {"damages", kDamages},
-      {"termination", kTermination},
-      {"step_down", kStepDown},
-      {"renewal", kRenewal},
-      {"options", kOptions},
-      {"attrition", kAttrition},
-      {"cures", kCures},
-      {"consequences", kConsequences},
-      {"discretion", kDiscretion},
-      {"equity_issue", kEquity},
-  };
-  static_assert(std::size(all) == 26);
   std::uint32_t switches = kAllSwitches;
   const auto table = root.optional_table("switches");
   if (!table) return switches;
-  for (const auto& [name, bit] : all) {
-    if (!table->flag(name, true)) switches &= ~static_cast<std::uint32_t>(bit);
+  for (const SwitchTraits& each : kSwitchTable) {
+    if (!table->flag(each.name, true)) switches &= ~static_cast<std::uint32_t>(each.bit);
   }
   return switches;
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "headroom/covenants.hpp"
+#include "headroom/metrics.hpp"
 #include "host/config/load.hpp"
 
 namespace headroom::config {
@@ -342,13 +342,13 @@ struct Step {
 };
 
 std::vector<Step> read_thresholds(const Loading& in, const Table& table, Metric metric) {
-  const bool money = metric == Metric::liquidity;
+  const bool money = is_money(metric);
   const auto value_of = [&](const Table& from, std::string_view key) {
     return money ? static_cast<Real>(in.musd(from, key)) : from.real(key, positive());
   };
   const std::string_view single = money ? "threshold_musd" : "threshold";
   forbid(table, {money ? "threshold" : "threshold_musd"},
-         money ? "liquidity is an amount" : "only liquidity is an amount",
+         fmt::format("{} is {}", traits_of(metric).name, money ? "an amount" : "a ratio"),
          fmt::format("write {} = ...", single));
   if (!table.has("thresholds")) return {{-kNeverReal, value_of(table, single)}};
   forbid(table, {single}, "'thresholds' gives it by date", "remove one of them");
@@ -472,36 +472,36 @@ void read_consequences(Loading& in, const Table& table, Covenant& c) {
 
 void read_covenant(Loading& in, const Table& table) {
   Covenant c{};
-  c.metric = table.choice<Metric>("metric", {{"dscr", Metric::dscr},
-                                             {"contract_realization", Metric::contract_realization},
-                                             {"leverage", Metric::leverage},
-                                             {"net_leverage", Metric::net_leverage},
-                                             {"interest_coverage", Metric::interest_coverage},
-                                             {"liquidity", Metric::liquidity},
-                                             {"ltv", Metric::ltv},
-                                             {"backlog_coverage", Metric::backlog_coverage}});
-  c.maximum =
-      c.metric == Metric::leverage || c.metric == Metric::net_leverage || c.metric == Metric::ltv ? 1 : 0;
+  std::vector<std::pair<std::string_view, Metric>> metrics;
+  for (const MetricTraits& each : kMetricTable) metrics.emplace_back(each.name, each.metric);
+  c.metric = table.choice<Metric>("metric", metrics);
+  const MetricTraits& traits = traits_of(c.metric);
+  c.maximum = traits.bound == Bound::maximum ? 1 : 0;
   c.entity = table.has("entity") ? in.entity_of(table) : -1;
   c.tranche = -1;
   c.springing_share = table.real("springing_share", Range{.low = 0.0, .high = 1.0}, 0.0);
-  if (repays_debt(c.metric) || c.springing_share > 0.0F) {
+  if (traits.repays_debt || c.springing_share > 0.0F) {
     c.tranche = table.ref("tranche", in.tranches.ids, c.springing_share > 0.0F);
-    if (repays_debt(c.metric) && c.tranche >= 0 && c.entity >= 0 &&
+    if (traits.repays_debt && c.tranche >= 0 && c.entity >= 0 &&
         in.data.tranche[static_cast<std::size_t>(c.tranche)].entity != c.entity) {
       table.reject("tranche", "it is owed by another entity", "name a tranche of the covenant's entity");
     }
   } else {
-    forbid(table, {"tranche"}, "only ltv, backlog_coverage and springing tests are of one tranche",
+    std::vector<std::string_view> of_one_tranche;
+    for (const MetricTraits& each : kMetricTable) {
+      if (each.repays_debt) of_one_tranche.emplace_back(each.name);
+    }
+    forbid(table, {"tranche"},
+           fmt::format("only {} and springing tests are of one tranche", fmt::join(of_one_tranche, ", ")),
            "remove it, or name an entity");
   }
-  if (c.metric == Metric::liquidity || repays_debt(c.metric)) {
+  if (traits.window == WindowRule::none) {
     forbid(table, {"window"}, "this metric stands at a date", "remove it");
   } else {
     c.window = table.choice<Window>("window", {{"trailing_3", Window::trailing_3},
                                                {"trailing_12", Window::trailing_12},
                                                {"annualised_quarter", Window::annualised_quarter}});
-    if (c.metric == Metric::contract_realization && c.window == Window::annualised_quarter) {
+    if (traits.window == WindowRule::sum && c.window == Window::annualised_quarter) {
       table.reject("window", "a ratio of two sums cannot be annualised", "write \"trailing_3\"");
     }
   }

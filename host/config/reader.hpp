@@ -85,11 +85,16 @@ class Table {
   template <class E>
   E choice(std::string_view key, std::initializer_list<std::pair<std::string_view, E>> choices,
            std::optional<std::type_identity_t<E>> fallback = {}) const {
+    return choice<E>(key, std::vector<std::pair<std::string_view, E>>(choices), fallback);
+  }
+  template <class E>
+  E choice(std::string_view key, const std::vector<std::pair<std::string_view, E>>& choices,
+           std::optional<std::type_identity_t<E>> fallback = {}) const {
     std::vector<std::string> names;
     for (const auto& each : choices) names.emplace_back(each.first);
     const std::int32_t index = pick(key, names, !fallback);
-    if (index < 0) return fallback ? *fallback : choices.begin()->second;
-    return choices.begin()[index].second;
+    if (index < 0) return fallback ? *fallback : choices.front().second;
+    return choices[static_cast<std::size_t>(index)].second;
   }
 
   // Index of the named object among the ids; -1 if none has that id, or if the key is absent and optional.

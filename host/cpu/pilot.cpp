@@ -77,7 +77,7 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
         const Covenant& covenant = scenario.covenant[v];
         const CovenantTest test = scenario.covenant_test[covenant.first_test + row % months];
         if (test.tested == 0) continue;
-        if (covenant.metric != Metric::liquidity)
+        if (!is_money(covenant.metric))
           last = std::remove_if(first, last, [&](std::int32_t x) { return is_capped(x, test.threshold); });
       }
       if (last != first) range = bins_over({first, last});

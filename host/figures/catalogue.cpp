@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "headroom/measures.hpp"
 #include "headroom/outcome.hpp"
 #include "host/engine/threads.hpp"
 #include "host/figures/names.hpp"
@@ -18,7 +19,7 @@ namespace headroom {
 
 namespace {
 
-using Kind = Question::Kind;
+using Ask = Question::Kind;
 
 std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
 
@@ -104,7 +105,10 @@ class Builder {
     for (std::int32_t e = 0; e < layout_.borrowers; ++e) borrower(e);
     for (std::int32_t i = 0; i < layout_.sites; ++i) site(i);
     for (std::int32_t c = 0; c < layout_.customers; ++c) customer(c);
-    for (std::int32_t d = kMeanTightness; d <= kAgeingMultiplier; ++d) driver(d);
+    std::size_t drivers = 0;
+    for (const PathColumnTraits& each : kPathTable) {
+      if (each.tells == Tells::driver) driver(each, drivers++);
+    }
     for (std::int32_t s = 0; s < series_count(scenario_); ++s) series(s);
     return std::move(catalogue_);
   }
@@ -127,7 +131,7 @@ class Builder {
   template <class Place, class Plan>
   void distribution(const std::string& name, const std::string& words, std::string_view unit, double units,
                     std::int32_t column, bool tails, Place place, Plan plan, std::int32_t none = kNoMarker) {
-    const Question question{Kind::distribution, column, 0, none};
+    const Question question{Ask::distribution, column, 0, none};
     add({.name = name,
          .questions = {question},
          .fill =
@@ -175,7 +179,7 @@ class Builder {
   // Of a column that holds the month.
   template <class Place>
   void event(const std::string& name, const std::string& words, std::int32_t column, Place place) {
-    const Question question{Kind::counts, column, 0, scenario_.months + 1};
+    const Question question{Ask::counts, column, 0, scenario_.months + 1};
     event(name, words, {question}, place, [question](const Answers& answers) {
       return event_of(answers.answer(question).integers, answers.paths());
     });
@@ -205,10 +209,10 @@ class Builder {
          .expand = [=](const RiskReport& report,
                        std::vector<Figure>& out) { push(out, name, place(report), unit, words); }});
   }
-  Question over_all(std::int32_t column) const { return {Kind::sums, column, column, kNoMarker}; }
+  Question over_all(std::int32_t column) const { return {Ask::sums, column, column, kNoMarker}; }
   // Over the paths whose `flag` column holds a month of the horizon.
   Question where(std::int32_t column, std::int32_t flag) const {
-    return {Kind::sums, column, flag, scenario_.months};
+    return {Ask::sums, column, flag, scenario_.months};
   }
 
   // A number that is known without paths.
@@ -228,8 +232,8 @@ class Builder {
         const auto column = static_cast<YearColumn>(c);
         distribution(
             fmt::format("{}.{}", key_of(column), year_of(last)),
-            fmt::format("{} of {}", key_of(column), year_of(last)), "musd", musd,
-            layout_.year(column, static_cast<std::int32_t>(y)), low_is_bad(column),
+            fmt::format("{}, {}", label_of(column), year_of(last)), "musd", musd,
+            layout_.year(column, static_cast<std::int32_t>(y)), traits_of(column).bad_end == BadEnd::low,
             [ y, c ](auto& report) -> auto& { return report.years[y].measures[at(c)]; },
             [y, c](auto& report) { return report.years[y].plan[at(c)]; });
       }
@@ -237,13 +241,14 @@ class Builder {
     for (std::size_t q = 0; q < blank.quarters.size(); ++q) {
       const std::string name = quarter_name(blank.quarters[q].last_month);
       distribution(
-          "fcf." + name, "fcf of " + name, "musd", musd, layout_.quarter_fcf(static_cast<std::int32_t>(q)),
+          "fcf." + name, fmt::format("{}, {}", label_of(kFcf), name), "musd", musd,
+          layout_.quarter_fcf(static_cast<std::int32_t>(q)),
           true, [q](auto& report) -> auto& { return report.quarters[q].fcf; },
           [q](auto& report) { return report.quarters[q].plan_fcf; });
     }
     distribution(
-        "fcf.total", "fcf over the horizon", "musd", musd, layout_.path(kTotalFcf), true,
-        [](auto& report) -> auto& { return report.total_fcf; },
+        "fcf.total", fmt::format("{}, over the horizon", label_of(kFcf)), "musd", musd, layout_.path(kTotalFcf),
+        true, [](auto& report) -> auto& { return report.total_fcf; },
         [](auto& report) { return report.plan_total_fcf; });
     distribution(
         "peak_funding_gap", "peak funding gap over the horizon", "musd", musd, layout_.path(kPeakFundingGap),
@@ -260,7 +265,7 @@ class Builder {
     event(
         "any_breach", "breach of any covenant", layout_.path(kFirstBreachMonth),
         [](auto& report) -> auto& { return report.any_breach; });
-    const Question offenders{Kind::offenders, layout_.path(kViolations), 0, 0};
+    const Question offenders{Ask::offenders, layout_.path(kViolations), 0, 0};
     add({.name = "violated_identities",
          .questions = {offenders},
          .fill =
@@ -298,8 +303,8 @@ class Builder {
         name + ".waivers", "number of waivers of " + label + " on a path: mean", "number", 1,
         over_all(layout_.waivers(v)), [risk](auto& report) -> auto& { return risk(report).waivers; });
     const std::int32_t months = scenario_.months;
-    const Question breach{Kind::counts, layout_.first_breach(v), 0, months + 1};
-    const Question uncured{Kind::counts, layout_.first_uncured(v), 0, months + 1};
+    const Question breach{Ask::counts, layout_.first_breach(v), 0, months + 1};
+    const Question uncured{Ask::counts, layout_.first_uncured(v), 0, months + 1};
     probability(
         name + ".remedied", label + " is breached, and every breach is cured or waived",
         {breach, uncured}, [risk](auto& report) -> auto& { return risk(report).remedied; },
@@ -311,7 +316,7 @@ class Builder {
           };
           return static_cast<std::uint64_t>(happened(breach) - happened(uncured));
         });
-    const Question first{Kind::counts, layout_.path(kFirstCovenant), 0, layout_.covenants};
+    const Question first{Ask::counts, layout_.path(kFirstCovenant), 0, layout_.covenants};
     probability(
         name + ".binds_first", label + " is breached, and no other covenant before it",
         {first}, [risk](auto& report) -> auto& { return risk(report).binds_first; },
@@ -355,7 +360,7 @@ class Builder {
     const auto name = [&](std::int32_t k) { return k < count ? id_of(company_.covenants, k) : "default"; };
     for (std::int32_t a = 0; a <= count; ++a) {
       for (std::int32_t b = a; b <= count; ++b) {
-        const Question both{Kind::both, column(a), column(b), scenario_.months};
+        const Question both{Ask::both, column(a), column(b), scenario_.months};
         const std::string full = "joint." + name(a) + "." + name(b);
         add({.name = full,
              .questions = {both},
@@ -400,8 +405,8 @@ class Builder {
         name + ".late", "months that " + label + " opens late, if it opens", "months",
         static_cast<double>(kFixedOne), column,
         false, [risk](auto& report) -> auto& { return risk(report).months_late; }, nullptr, kNever);
-    const Question opens{Kind::distribution, column, 0, kNever};
-    const Question in_time{Kind::sums, column, column, 0};
+    const Question opens{Ask::distribution, column, 0, kNever};
+    const Question in_time{Ask::sums, column, column, 0};
     probability(
         name + ".is_late", label + " opens, but later than planned",
         {opens, in_time}, [risk](auto& report) -> auto& { return risk(report).late; },
@@ -438,7 +443,7 @@ class Builder {
         });
     std::vector<Question> fees;
     for (std::int32_t k = 0; k < layout_.customers; ++k)
-      fees.push_back({Kind::distribution, layout_.customer_fees(k), 0, kNoMarker});
+      fees.push_back({Ask::distribution, layout_.customer_fees(k), 0, kNoMarker});
     add({.name = name + ".fees_share",
          .questions = fees,
          .fill =
@@ -462,25 +467,23 @@ class Builder {
           [risk](const RiskReport& report) { return risk(report).backlog_share; });
   }
 
-  void driver(std::int32_t d) {
-    const auto column = static_cast<PathColumn>(d);
-    const std::string name = fmt::format("driver.{}", key_of(column));
-    const std::string words(label_of(column));
-    const double units = column == kGlutMonths ? 1.0 : static_cast<double>(kFixedOne);
-    const std::int32_t id = layout_.path(column);
-    const auto risk = [k = at(d - kMeanTightness)](auto& report) -> auto& { return report.drivers[k]; };
+  void driver(const PathColumnTraits& traits, std::size_t place) {
+    const std::string name = std::string("driver.") + traits.name, words = traits.label;
+    const double units = units_of_scale(scenario_, traits.scale);
+    const std::int32_t id = layout_.path(traits.column);
+    const auto risk = [place](auto& report) -> auto& { return report.drivers[place]; };
     mean(
-        name + ".mean", words + ": mean", "", units,
+        name + ".mean", words + ": mean", traits.unit, units,
         over_all(id), [risk](auto& report) -> auto& { return risk(report).all; });
     if (layout_.covenants > 0) {
       mean(
-          name + ".given_breach", words + ": mean of the paths that breach a covenant", "", units,
+          name + ".given_breach", words + ": mean of the paths that breach a covenant", traits.unit, units,
           where(id, layout_.path(kFirstBreachMonth)), [risk](auto& report) -> auto& {
             return risk(report).given_breach;
           });
     }
     mean(
-        name + ".given_default", words + ": mean of the paths with a liquidity default", "", units,
+        name + ".given_default", words + ": mean of the paths with a liquidity default", traits.unit, units,
         where(id, layout_.path(kLiquidityDefaultMonth)), [risk](auto& report) -> auto& {
           return risk(report).given_liquidity_default;
         });
@@ -491,7 +494,8 @@ class Builder {
     const std::int32_t v = s - kMeasureCount;
     const std::string name = measure ? std::string(key_of(static_cast<Measure>(s)))
                                      : "covenant." + id_of(company_.covenants, v) + ".headroom";
-    const std::string words = measure ? name : "headroom of " + name_of(company_.covenants, v);
+    const std::string words = measure ? std::string(label_of(static_cast<Measure>(s)))
+                                      : "headroom of " + name_of(company_.covenants, v);
     const std::string_view unit =
         measure ? unit_of(static_cast<Measure>(s)) : unit_of(scenario_.covenant[v].metric);
     // A headroom is known in months with a test.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "headroom/metrics.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -108,7 +109,7 @@ std::string covenant_table(const Company& company, const RiskReport& risk) {
       std::size_t place = 0;
       for (const int percent : {5, 50, 95}) {
         const Quantile& q = d.quantile(percent);
-        least[place++] = supported(q.value, q.standard_error(), covenant.metric == Metric::liquidity ? 0 : 3);
+        least[place++] = supported(q.value, q.standard_error(), is_money(covenant.metric) ? 0 : 3);
       }
     }
     untested = untested || covenant.tests.empty();
@@ -119,7 +120,7 @@ std::string covenant_table(const Company& company, const RiskReport& risk) {
   std::string text = "\nCovenants and liquidity\n" + table.text();
   text +=
       "  Second line: 95% interval. median: month of the first breach, of the paths that breach.\n"
-      "  5%, 50%, 95%: least headroom over a path's tests, in the metric's unit (liquidity: USD million);"
+      "  5%, 50%, 95%: least headroom over a path's tests, in the metric's unit (amounts: USD million);"
       " negative is a breach.\n";
   if (untested) text += "  * not tested within the horizon\n";
   return text;

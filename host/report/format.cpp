@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "headroom/metrics.hpp"
+
 namespace headroom::report {
 
 int supported_digits(double value, double standard_error, int most) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "headroom/metrics.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -61,7 +62,7 @@ std::string headroom_table(const Company& company, const Scenario& scenario, con
     const Covenant& covenant = scenario.covenant[static_cast<std::int32_t>(v)];
     header.push_back(fmt::format("[{}]", v + 1));
     legend += fmt::format("  [{}] {}: {}{}\n", v + 1, company.covenants[v].label, key_of(covenant.metric),
-                          covenant.metric == Metric::liquidity ? ", USD million" : "");
+                          is_money(covenant.metric) ? ", USD million" : "");
   }
   Table text;
   text.row(std::move(header));
@@ -71,7 +72,7 @@ std::string headroom_table(const Company& company, const Scenario& scenario, con
     for (std::size_t v = 0; v < quarter.headroom.size(); ++v) {
       const Covenant& covenant = scenario.covenant[static_cast<std::int32_t>(v)];
       const auto& headroom = quarter.headroom[v];
-      row.push_back(headroom ? number(*headroom, covenant.metric == Metric::liquidity ? 0 : 2) : "-");
+      row.push_back(headroom ? number(*headroom, is_money(covenant.metric) ? 0 : 2) : "-");
     }
     text.row(std::move(row));
   }

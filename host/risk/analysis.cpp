@@ -8,15 +8,12 @@
 #include <utility>
 
 #include "headroom/customers.hpp"
+#include "headroom/metrics.hpp"
 #include "host/engine/tally.hpp"
 
 namespace headroom {
 
 namespace {
-
-// The measure that a year column adds up.
-constexpr std::array kSummed = {kRevenue, kEbitda, kCashInterest, kCfo, kCapex, kFcf, kLeveredFcf, kNetIncome};
-static_assert(kSummed.size() == kYearColumnCount);
 
 // A float as the decimal it was read from: 1.2F is 1.2 and not 1.2000000477.
 double as_written(Real x) {
@@ -78,15 +75,23 @@ const HistogramQuantile& Band::quantile(int percent) const {
 
 double units_per_musd(const Scenario& scenario) { return 1e6 / static_cast<double>(scenario.ledger_usd); }
 
+double units_of_scale(const Scenario& scenario, Scale scale) {
+  switch (scale) {
+    case Scale::money:
+      return units_per_musd(scenario);
+    case Scale::fixed_point:
+      return static_cast<double>(kFixedOne);
+    default:
+      return 1.0;
+  }
+}
+
 double units_of_measure(const Scenario& scenario, Measure measure) {
-  const bool fixed_point =
-      measure == kUtilisation || measure == kTightness || measure == kMarketPrice || measure == kShortRate;
-  return fixed_point ? static_cast<double>(kFixedOne) : units_per_musd(scenario);
+  return units_of_scale(scenario, traits_of(measure).scale);
 }
 
 double units_of_headroom(const Scenario& scenario, std::int32_t covenant) {
-  return scenario.covenant[covenant].metric == Metric::liquidity ? units_per_musd(scenario)
-                                                                 : static_cast<double>(kFixedOne);
+  return units_of_scale(scenario, traits_of(scenario.covenant[covenant].metric).scale);
 }
 
 RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> plan) {
@@ -100,7 +105,7 @@ RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> 
     YearRisk& year = report.years[y];
     std::tie(year.first_month, year.last_month) = years[y];
     for (std::size_t c = 0; c < kYearColumnCount; ++c)
-      year.plan[c] = plan_total(plan, scenario, kSummed[c], year.first_month, year.last_month);
+      year.plan[c] = plan_total(plan, scenario, kYearTable[c].measure, year.first_month, year.last_month);
   }
   const auto quarters = periods(scenario, [](const MonthRow& row) { return row.quarter; });
   report.quarters.resize(quarters.size());
@@ -118,7 +123,7 @@ RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> 
     covenant.metric = terms.metric;
     covenant.maximum = terms.maximum != 0;
     covenant.has_remedies = !terms.plain();
-    const double units = terms.metric == Metric::liquidity ? units_per_musd(scenario) : 1.0;
+    const double units = is_money(terms.metric) ? units_per_musd(scenario) : 1.0;
     for (std::int32_t t = 1; t <= months; ++t) {
       const CovenantTest& test = scenario.covenant_test[v * months + t - 1];
       if (test.tested != 0) covenant.tests.push_back({t, as_written(test.threshold) / units, {}});
@@ -131,8 +136,8 @@ RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> 
   const std::vector<double> backlog = opening_backlog(scenario);
   for (std::int32_t c = 0; c < layout.customers; ++c) report.customers[at(c)].backlog_share = backlog[at(c)];
   report.joint.assign(at(layout.covenants) + 1, std::vector<Probability>(at(layout.covenants) + 1));
-  for (std::int32_t d = kMeanTightness; d <= kAgeingMultiplier; ++d) {
-    report.drivers.push_back({static_cast<PathColumn>(d), {}, {}, {}});
+  for (const PathColumnTraits& each : kPathTable) {
+    if (each.tells == Tells::driver) report.drivers.push_back({each.column, {}, {}, {}});
   }
   report.bands.resize(at(series_count(scenario)));
   return report;
@@ -221,7 +226,7 @@ Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t
   const double units =
       covenant < 0 ? units_of_measure(scenario, found.measure) : units_of_headroom(scenario, covenant);
   // Not of a ratio that may be one to nothing: a few capped values would make it up.
-  const bool has_mean = covenant < 0 || scenario.covenant[covenant].metric == Metric::liquidity;
+  const bool has_mean = covenant < 0 || is_money(scenario.covenant[covenant].metric);
   for (std::int32_t month = 0; month < by_month.months; ++month) {
     const std::size_t cell = at(series) * at(by_month.months) + at(month);
     const std::span bins(by_month.histogram.data() + cell * kBins, kBins);
@@ -241,12 +246,6 @@ Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t
     found.months.push_back(band);
   }
   return found;
-}
-
-bool low_is_bad(YearColumn column) {
-  constexpr std::array kLowIsBad = {kYearRevenue, kYearEbitda,     kYearCfo,
-                                    kYearFcf,     kYearLeveredFcf, kYearNetIncome};
-  return std::find(kLowIsBad.begin(), kLowIsBad.end(), column) != kLowIsBad.end();
 }
 
 }  // namespace headroom

@@ -197,10 +197,9 @@ Estimate mean_of(const Answers& answers, const Question& question, double units)
 Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t series,
                  std::span<const std::int32_t> plan);
 
-// True of a flow whose low end is the bad one: its distribution has tails.
-bool low_is_bad(YearColumn column);
-
-// How many of the integers' units make a natural one: of a measure, of a covenant's headroom, of USD million.
+// How many of the integers' units make a natural one: of a scale, of a measure, of a covenant's headroom, of
+// USD million.
+double units_of_scale(const Scenario& scenario, Scale scale);
 double units_of_measure(const Scenario& scenario, Measure measure);
 double units_of_headroom(const Scenario& scenario, std::int32_t covenant);
 double units_per_musd(const Scenario& scenario);

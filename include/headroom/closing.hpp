@@ -347,37 +347,56 @@ HEADROOM_HD void value_shares(const StateLayout& l, const Entity& e, std::int32_
   store<&EntityState::leverage, &EntityState::share_price>(p, l.entity, state, parent);
 }
 
+// A month end of the whole company, of which every measure of measures.hpp is a function.
+struct MonthEnd {
+  GroupMonth group;
+  MarketState market;
+  Money liquidity;           // the parent's
+  Money stock_compensation;  // of all entities
+  Real first_price;          // of the first GPU type
+};
+HEADROOM_HD Money measured(Of<kRevenue>, const MonthEnd& x) { return x.group.revenue; }
+HEADROOM_HD Money measured(Of<kEbitda>, const MonthEnd& x) { return x.group.ebitda; }
+HEADROOM_HD Money measured(Of<kCashInterest>, const MonthEnd& x) { return x.group.cash_interest; }
+HEADROOM_HD Money measured(Of<kCashTax>, const MonthEnd& x) { return x.group.tax; }
+HEADROOM_HD Money measured(Of<kWorkingCapital>, const MonthEnd& x) {
+  return x.group.cfo - (x.group.ebitda - x.group.cash_interest - x.group.tax);
+}
+HEADROOM_HD Money measured(Of<kCfo>, const MonthEnd& x) { return x.group.cfo; }
+HEADROOM_HD Money measured(Of<kCapex>, const MonthEnd& x) { return x.group.capex; }
+HEADROOM_HD Money measured(Of<kFcf>, const MonthEnd& x) { return x.group.cfo - x.group.capex; }
+HEADROOM_HD Money measured(Of<kLeveredFcf>, const MonthEnd& x) {
+  return x.group.cfo - x.group.capex - x.group.principal;
+}
+HEADROOM_HD Money measured(Of<kNetIncome>, const MonthEnd& x) { return x.group.net_income; }
+HEADROOM_HD Money measured(Of<kAdjustedNetIncome>, const MonthEnd& x) {
+  return x.group.net_income + x.stock_compensation;
+}
+HEADROOM_HD Money measured(Of<kDebt>, const MonthEnd& x) { return x.group.debt; }
+HEADROOM_HD Money measured(Of<kCash>, const MonthEnd& x) { return x.group.cash; }
+HEADROOM_HD Money measured(Of<kLiquidity>, const MonthEnd& x) { return x.liquidity; }
+HEADROOM_HD Money measured(Of<kArr>, const MonthEnd& x) {
+  return 12 * max(min(x.group.revenue - x.group.forfeited, kFixedMax / 12), -kFixedMax / 12);
+}
+HEADROOM_HD Money measured(Of<kBacklog>, const MonthEnd& x) { return x.group.backlog; }
+HEADROOM_HD Money measured(Of<kDeferredRevenue>, const MonthEnd& x) { return x.group.deferred; }
+HEADROOM_HD std::int32_t measured(Of<kUtilisation>, const MonthEnd& x) {
+  return fixed(select(x.group.online > 0.0F, x.group.sold / max(x.group.online, 1e-6F), 0.0F));
+}
+HEADROOM_HD std::int32_t measured(Of<kTightness>, const MonthEnd& x) { return fixed(x.market.tightness); }
+HEADROOM_HD std::int32_t measured(Of<kMarketPrice>, const MonthEnd& x) {
+  return fixed(select(x.group.online > 0.0F, x.group.price_weight / max(x.group.online, 1e-6F), x.first_price));
+}
+HEADROOM_HD std::int32_t measured(Of<kShortRate>, const MonthEnd& x) { return fixed(x.market.short_rate); }
+
 // The month of the whole company. `stock_compensation`: of all entities.
 template <class P>
 HEADROOM_HD void report_month(const StateLayout& l, std::int32_t parent, Money stock_compensation, const P& p) {
   const MarketState m = p.load(l.market);
   const GroupMonth group = p.load(l.group_month);
-  const auto put = [&](Measure measure, std::int32_t value)
-                       HEADROOM_LANE { p.store(l.observed, Observed{value}, measure); };
-  const Money fcf = group.cfo - group.capex;
-  put(kRevenue, group.revenue);
-  put(kEbitda, group.ebitda);
-  put(kCashInterest, group.cash_interest);
-  put(kCashTax, group.tax);
-  put(kWorkingCapital, group.cfo - (group.ebitda - group.cash_interest - group.tax));
-  put(kCfo, group.cfo);
-  put(kCapex, group.capex);
-  put(kFcf, fcf);
-  put(kLeveredFcf, fcf - group.principal);
-  put(kNetIncome, group.net_income);
-  put(kAdjustedNetIncome, group.net_income + stock_compensation);
-  put(kDebt, group.debt);
-  put(kCash, group.cash);
-  put(kLiquidity, p.load(l.entity, parent).liquidity);
-  put(kArr, 12 * max(min(group.revenue - group.forfeited, kFixedMax / 12), -kFixedMax / 12));
-  put(kBacklog, group.backlog);
-  put(kDeferredRevenue, group.deferred);
-  put(kUtilisation, fixed(select(group.online > 0.0F, group.sold / max(group.online, 1e-6F), 0.0F)));
-  put(kTightness, fixed(m.tightness));
-  const Real first_price = p.load(l.gpu, 0).price;
-  put(kMarketPrice,
-      fixed(select(group.online > 0.0F, group.price_weight / max(group.online, 1e-6F), first_price)));
-  put(kShortRate, fixed(m.short_rate));
+  const MonthEnd end{group, m, p.load(l.entity, parent).liquidity, stock_compensation, p.load(l.gpu, 0).price};
+  for_each_measure([&](auto measure)
+                       HEADROOM_LANE { p.store(l.observed, Observed{measured(measure, end)}, measure.value); });
 
   const Real market = m.tightness + m.cycle + m.short_rate + m.spread_multiplier + m.power_multiplier +
                       m.churn_multiplier + m.utilisation;
@@ -396,23 +415,16 @@ HEADROOM_HD void total_up(const StateLayout& l, const P& p) {
   const MarketState m = p.load(l.market);
   PathTotals totals = p.load(l.totals);
   const auto observed = [&](Measure measure) HEADROOM_LANE { return p.load(l.observed, measure).value; };
-  const Money fcf = observed(kFcf);
-  totals.revenue += observed(kRevenue);
-  totals.ebitda += observed(kEbitda);
-  totals.cash_interest += observed(kCashInterest);
-  totals.cfo += observed(kCfo);
-  totals.capex += observed(kCapex);
-  totals.fcf += fcf;
-  totals.levered_fcf += observed(kLeveredFcf);
-  totals.net_income += observed(kNetIncome);
-  totals.quarter_fcf += fcf;
-  totals.total_fcf += fcf;
+  totals.quarter_fcf += observed(kFcf);
+  totals.total_fcf += observed(kFcf);
   totals.min_liquidity = min(totals.min_liquidity, observed(kLiquidity));
-  const Money least = min(min(min(totals.ebitda, totals.cash_interest), min(totals.cfo, totals.fcf)),
-                          min(min(totals.levered_fcf, totals.net_income), totals.total_fcf));
-  const Money most = max(
-      max(max(totals.revenue, totals.ebitda), max(totals.cash_interest, totals.cfo)),
-      max(max(totals.capex, totals.fcf), max(max(totals.levered_fcf, totals.net_income), totals.total_fcf)));
+  Money least = totals.total_fcf, most = totals.total_fcf;
+  for_each_year_column([&](auto column, auto measure) HEADROOM_LANE {
+    Money& sum = totals.year[column.value];
+    sum += observed(measure.value);
+    least = min(least, sum);
+    most = max(most, sum);
+  });
   totals.violations |= out_of_range(least) | out_of_range(most);
   totals.tightness += m.tightness;
   totals.short_rate += m.short_rate;
@@ -435,43 +447,58 @@ HEADROOM_HD void keep_quarter(const StateLayout& l, const ColumnLayout& columns,
 template <class P>
 HEADROOM_HD void keep_year(const StateLayout& l, const ColumnLayout& columns, std::int32_t year, const P& p) {
   PathTotals totals = p.load(l.totals);
-  p.keep(columns.year(kYearRevenue, year), totals.revenue);
-  p.keep(columns.year(kYearEbitda, year), totals.ebitda);
-  p.keep(columns.year(kYearCashInterest, year), totals.cash_interest);
-  p.keep(columns.year(kYearCfo, year), totals.cfo);
-  p.keep(columns.year(kYearCapex, year), totals.capex);
-  p.keep(columns.year(kYearFcf, year), totals.fcf);
-  p.keep(columns.year(kYearLeveredFcf, year), totals.levered_fcf);
-  p.keep(columns.year(kYearNetIncome, year), totals.net_income);
-  totals.revenue = totals.ebitda = totals.cash_interest = totals.cfo = 0;
-  totals.capex = totals.fcf = totals.levered_fcf = totals.net_income = 0;
+  for_each_year_column([&](auto column, auto) HEADROOM_LANE {
+    p.keep(columns.year(column.value, year), totals.year[column.value]);
+    totals.year[column.value] = 0;
+  });
   p.store(l.totals, totals);
 }
 
-// What is kept of a finished path. `parent`: the last entity, which issues the shares.
+// A finished path, of which every path column of measures.hpp is a function.
+struct PathEnd {
+  PathTotals totals;
+  PathConstants constants;
+  EntityState parent;
+  FirstBreach first_breach;
+  Real opening_shares;  // million
+  Real per_month;       // one over the path's months
+};
+HEADROOM_HD Money kept(Of<kTotalFcf>, const PathEnd& x) { return x.totals.total_fcf; }
+HEADROOM_HD Money kept(Of<kPeakFundingGap>, const PathEnd& x) { return x.totals.peak_gap; }
+HEADROOM_HD std::int32_t kept(Of<kLiquidityDefaultMonth>, const PathEnd& x) { return x.parent.default_month; }
+HEADROOM_HD Money kept(Of<kMinLiquidity>, const PathEnd& x) { return x.totals.min_liquidity; }
+HEADROOM_HD std::int32_t kept(Of<kDilution>, const PathEnd& x) {
+  return fixed(x.parent.shares / x.opening_shares - 1.0F);
+}
+HEADROOM_HD std::int32_t kept(Of<kViolations>, const PathEnd& x) { return x.totals.violations; }
+HEADROOM_HD std::int32_t kept(Of<kMeanTightness>, const PathEnd& x) {
+  return fixed(x.totals.tightness * x.per_month);
+}
+HEADROOM_HD std::int32_t kept(Of<kMeanPrice>, const PathEnd& x) { return fixed(x.totals.price * x.per_month); }
+HEADROOM_HD std::int32_t kept(Of<kMeanShortRate>, const PathEnd& x) {
+  return fixed(x.totals.short_rate * x.per_month);
+}
+HEADROOM_HD std::int32_t kept(Of<kMeanSpreadMultiplier>, const PathEnd& x) {
+  return fixed(x.totals.spread * x.per_month);
+}
+HEADROOM_HD std::int32_t kept(Of<kMeanPowerMultiplier>, const PathEnd& x) {
+  return fixed(x.totals.power * x.per_month);
+}
+HEADROOM_HD std::int32_t kept(Of<kMeanChurn>, const PathEnd& x) { return fixed(x.totals.churn * x.per_month); }
+HEADROOM_HD std::int32_t kept(Of<kGlutMonths>, const PathEnd& x) { return x.totals.glut_months; }
+HEADROOM_HD std::int32_t kept(Of<kMaxMonthsLate>, const PathEnd& x) { return fixed(x.totals.worst_delay); }
+HEADROOM_HD std::int32_t kept(Of<kSystemicDelay>, const PathEnd& x) { return fixed(x.constants.systemic); }
+HEADROOM_HD std::int32_t kept(Of<kAgeingMultiplier>, const PathEnd& x) { return fixed(x.constants.xi); }
+HEADROOM_HD std::int32_t kept(Of<kFirstBreachMonth>, const PathEnd& x) { return x.first_breach.month; }
+HEADROOM_HD std::int32_t kept(Of<kFirstCovenant>, const PathEnd& x) { return x.first_breach.covenant; }
+
+// `parent`: the last entity, which issues the shares.
 template <class P>
 HEADROOM_HD void keep_path(const StateLayout& l, std::int32_t parent, Real opening_shares, Real months,
                            const P& p) {
-  const PathConstants constants = p.load(l.constants);
-  const PathTotals totals = p.load(l.totals);
-  const Real per_month = 1.0F / months;
-  p.keep(kTotalFcf, totals.total_fcf);
-  p.keep(kPeakFundingGap, totals.peak_gap);
-  p.keep(kLiquidityDefaultMonth, p.load(l.entity, parent).default_month);
-  p.keep(kMinLiquidity, totals.min_liquidity);
-  p.keep(kDilution, fixed(p.load(l.entity, parent).shares / opening_shares - 1.0F));
-  p.keep(kViolations, totals.violations);
-  p.keep(kMeanTightness, fixed(totals.tightness * per_month));
-  p.keep(kMeanPrice, fixed(totals.price * per_month));
-  p.keep(kMeanShortRate, fixed(totals.short_rate * per_month));
-  p.keep(kMeanSpreadMultiplier, fixed(totals.spread * per_month));
-  p.keep(kMeanPowerMultiplier, fixed(totals.power * per_month));
-  p.keep(kMeanChurn, fixed(totals.churn * per_month));
-  p.keep(kGlutMonths, totals.glut_months);
-  p.keep(kMaxMonthsLate, fixed(totals.worst_delay));
-  p.keep(kSystemicDelay, fixed(constants.systemic));
-  p.keep(kAgeingMultiplier, fixed(constants.xi));
-  p.keep(kFirstCovenant, kNever);
+  const PathEnd end{p.load(l.totals),       p.load(l.constants), p.load(l.entity, parent),
+                    p.load(l.first_breach), opening_shares,      1.0F / months};
+  for_each_path_column([&](auto column) HEADROOM_LANE { p.keep(column.value, kept(column, end)); });
 }
 
 }  // namespace headroom

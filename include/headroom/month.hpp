@@ -171,32 +171,9 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const CovenantTest test = s.covenant_test[s.covenant[v].first_test + month - 1];
     if (test.tested == 0) continue;
-    switch (s.covenant[v].metric) {
-      case Metric::dscr:
-        test_covenant<Metric::dscr>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::contract_realization:
-        test_covenant<Metric::contract_realization>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::leverage:
-        test_covenant<Metric::leverage>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::net_leverage:
-        test_covenant<Metric::net_leverage>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::interest_coverage:
-        test_covenant<Metric::interest_coverage>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::liquidity:
-        test_covenant<Metric::liquidity>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::ltv:
-        test_covenant<Metric::ltv>(s, l, v, month, test.threshold, lanes);
-        break;
-      case Metric::backlog_coverage:
-        test_covenant<Metric::backlog_coverage>(s, l, v, month, test.threshold, lanes);
-        break;
-    }
+    with_metric(s.covenant[v].metric, [&](auto metric) HEADROOM_LANE {
+      test_covenant<decltype(metric)>(s, l, v, month, test.threshold, lanes);
+    });
     lanes.observe(kMeasureCount + v, month);
   }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
@@ -224,8 +201,6 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       add_violations(l, out_of_range(totals.fees) | out_of_range(totals.lost), p);
     });
   }
-  lanes.each([&](auto p)
-                 HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
   lanes.each([&](auto p) HEADROOM_LANE { p.store(l.first_breach, FirstBreach{kNever, kNever}); });
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const Mask plain(s.covenant[v].plain());
@@ -243,11 +218,8 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.store(l.first_breach, first);
     });
   }
-  lanes.each([&](auto p) HEADROOM_LANE {
-    const FirstBreach first = p.load(l.first_breach);
-    p.keep(kFirstCovenant, first.covenant);
-    p.keep(kFirstBreachMonth, first.month);
-  });
+  lanes.each([&](auto p)
+                 HEADROOM_LANE { keep_path(l, parent, opening_shares, static_cast<Real>(s.months), p); });
   for (std::int32_t e = 0; e < s.parent(); ++e) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const EntityState state = p.load(l.entity, e);

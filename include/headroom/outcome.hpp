@@ -1,6 +1,7 @@
 // What a path reports, in integers only: by-month measures for bands, and per-path columns for exact quantiles.
 #pragma once
 
+#include "headroom/measures.hpp"
 #include "headroom/scenario.hpp"
 
 namespace headroom {
@@ -8,34 +9,8 @@ namespace headroom {
 constexpr Real kFixedOne = 10000.0F;  // ratios, rates, prices, months: 1e-4 units
 constexpr std::int32_t kFixedMax = 1 << 30;
 
-// Measured every month of every path. Money unless said otherwise.
-enum Measure : std::int32_t {
-  kRevenue,
-  kEbitda,        // adjusted: before stock compensation
-  kCashInterest,  // with fees, less what cash earns
-  kCashTax,
-  kWorkingCapital,  // change in working capital and prepayments, as a cash inflow
-  kCfo,
-  kCapex,  // cash
-  kFcf,
-  kLeveredFcf,
-  kNetIncome,
-  kAdjustedNetIncome,
-  kDebt,
-  kCash,  // unrestricted
-  kLiquidity,
-  kArr,
-  kBacklog,
-  kDeferredRevenue,
-  kUtilisation,  // sold share of GPUs on line, fixed point
-  kTightness,    // q, fixed point
-  kMarketPrice,  // on-demand price, mean over the company's GPUs on line (first type before any), USD, fixed
-                 // point
-  kShortRate,    // per year, fixed point
-  kMeasureCount
-};
-// Followed by one headroom series per covenant (metric's unit, fixed point; liquidity in money); only tested
-// months count.
+// Each covenant's headroom follows the measures as one more series (metric's unit, fixed point; an amount in
+// money); only tested months count.
 
 constexpr std::int32_t kBins = 1024;
 constexpr std::int32_t kNotCounted = -1;
@@ -51,53 +26,6 @@ HEADROOM_HD std::int32_t bin_of(BinRange range, std::int32_t x) {
   const std::int32_t capped = static_cast<std::int32_t>(bin < kBins ? bin : kBins - 1);
   return x < range.lo ? 0 : capped;
 }
-
-// Identities of MODEL.md section 7; a path's violations column is the OR of those that failed in any month.
-enum Violation : std::int32_t {
-  kCashIdentity = 1,
-  kDebtIdentity = 2,
-  kDeferredIdentity = 4,
-  kPpeIdentity = 8,
-  kBalanceIdentity = 16,
-  kNotFinite = 32,   // a NaN or an infinity in the market state
-  kOutOfRange = 64,  // an amount beyond 2^30 ledger units
-};
-
-// By calendar year, one column each.
-enum YearColumn : std::int32_t {
-  kYearRevenue,
-  kYearEbitda,
-  kYearCashInterest,
-  kYearCfo,
-  kYearCapex,
-  kYearFcf,
-  kYearLeveredFcf,
-  kYearNetIncome,
-  kYearColumnCount
-};
-
-enum PathColumn : std::int32_t {
-  kTotalFcf,
-  kPeakFundingGap,
-  kLiquidityDefaultMonth,  // kNever: none
-  kMinLiquidity,
-  kDilution,  // new shares / opening shares, fixed point
-  kViolations,
-  // drivers: means over the path's months, fixed point
-  kMeanTightness,
-  kMeanPrice,  // market price as a share of the start's
-  kMeanShortRate,
-  kMeanSpreadMultiplier,
-  kMeanPowerMultiplier,
-  kMeanChurn,         // exp(y)
-  kGlutMonths,        // count
-  kMaxMonthsLate,     // worst site, fixed point
-  kSystemicDelay,     // M, fixed point
-  kAgeingMultiplier,  // xi, fixed point
-  kFirstCovenant,     // which covenant is breached first, of those breached in one month the first; kNever
-  kFirstBreachMonth,  // of any covenant; kNever
-  kPathColumnCount
-};
 
 // Order of the kept columns; every column holds one int32 a path.
 struct ColumnLayout {

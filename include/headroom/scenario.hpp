@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "headroom/hd.hpp"
+#include "headroom/switches.hpp"
 
 namespace headroom {
 
@@ -21,41 +22,6 @@ constexpr std::int32_t kNever = 1 << 20;  // a month that does not come
 constexpr Real kNeverReal = 1048576.0F;
 constexpr Real kHoursPerMonth = 730.5F;
 constexpr std::int32_t kMaxMonths = 240;
-
-// Mechanisms that can be put on plan: own normals at zero, delays at their median, uniforms at 1/2, thresholds
-// never reached. A mechanism without draws of its own (supply, attrition) follows the plan's path; damages are
-// not charged. The plan itself is the path with every switch off.
-enum Switch : std::uint32_t {
-  kDemand = 1U << 0,        // demand shocks and growth uncertainty
-  kRegimes = 1U << 1,       // off: the regime stays at its start
-  kJumps = 1U << 2,         // demand jumps
-  kSupply = 1U << 3,        // lagged supply response
-  kAgeing = 1U << 4,        // uncertain ageing rate
-  kLaunches = 1U << 5,      // random launch dates of newer GPU types
-  kPriceCycle = 1U << 6,    // price shocks
-  kDelivery = 1U << 7,      // stage and commissioning delays
-  kOverrun = 1U << 8,       // capex overrun
-  kCancellation = 1U << 9,  // sites that never open
-  kRates = 1U << 10,
-  kSpread = 1U << 11,
-  kPower = 1U << 12,
-  kFundingWindow = 1U << 13,  // primary market shut
-  kChurn = 1U << 14,          // churn state
-  kDefault = 1U << 15,        // customer default
-  kDamages = 1U << 16,        // delay damages
-  kTermination = 1U << 17,    // long-stop termination
-  kStepDown = 1U << 18,       // re-pricing towards market
-  kRenewal = 1U << 19,        // random renewal at expiry
-  kOptions = 1U << 20,        // random exercise of customers' options
-  kAttrition = 1U << 21,      // on-demand attrition and bookings
-  // What people decide. Off: it is not done.
-  kCures = 1U << 22,         // equity cures and waivers
-  kConsequences = 1U << 23,  // what an uncured breach sets off
-  kDiscretion = 1U << 24,    // discretionary sites are not ordered while liquidity is short
-  kEquity = 1U << 25,        // shares are sold before a default
-};
-constexpr std::uint32_t kAllSwitches = (1U << 26) - 1;
-constexpr std::uint32_t kDecisions = kCures | kConsequences | kDiscretion | kEquity;
 
 constexpr std::int32_t kRegimeCount = 3;  // shortage, balanced, glut
 enum Regime : std::int32_t { kShortage = 0, kBalanced = 1, kGlut = 2 };
@@ -324,16 +290,7 @@ struct DatedFlow {
   Real shares_million;
 };
 
-enum class Metric : std::int32_t {
-  dscr,
-  contract_realization,
-  leverage,
-  net_leverage,
-  interest_coverage,
-  liquidity,
-  ltv,
-  backlog_coverage
-};
+enum class Metric : std::int32_t;  // one for each row of metrics.hpp
 enum class Window : std::int32_t { trailing_3, trailing_12, annualised_quarter };
 
 struct Covenant {
@@ -361,7 +318,7 @@ struct Covenant {
 };
 struct CovenantTest {
   std::int32_t tested;  // 0 or 1
-  Real threshold;       // metric's unit; liquidity in ledger units
+  Real threshold;       // metric's unit; an amount in ledger units
 };
 
 // Last twelve months before as_of, oldest first, per entity: what windows reach back to.

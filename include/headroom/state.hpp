@@ -268,16 +268,15 @@ struct Observed {
   HEADROOM_HD constexpr void visit(auto&& f) { f(value); }
 };
 struct PathTotals {
-  Money revenue, ebitda, cash_interest, cfo, capex, fcf, levered_fcf,
-      net_income;  // of the calendar year so far
+  Money year[kYearColumnCount];  // of the calendar year so far
   Money quarter_fcf, total_fcf, peak_gap, min_liquidity;
   std::int32_t violations, glut_months;
   Real tightness, price, short_rate, spread, power, churn;  // sums over months
   Real worst_delay;                                         // months, over sites
   HEADROOM_HD constexpr void visit(auto&& f) {
-    f(revenue), f(ebitda), f(cash_interest), f(cfo), f(capex), f(fcf), f(levered_fcf), f(net_income),
-        f(quarter_fcf), f(total_fcf), f(peak_gap), f(min_liquidity), f(violations), f(glut_months),
-        f(tightness), f(price), f(short_rate), f(spread), f(power), f(churn), f(worst_delay);
+    for_each_year_column([&](auto column, auto) HEADROOM_LANE { f(year[column.value]); });
+    f(quarter_fcf), f(total_fcf), f(peak_gap), f(min_liquidity), f(violations), f(glut_months), f(tightness),
+        f(price), f(short_rate), f(spread), f(power), f(churn), f(worst_delay);
   }
 };
 

@@ -20,13 +20,13 @@ HEADROOM_HD Real plan_contracted(const Scenario& s, std::int32_t entity, std::in
 }
 
 // Moves a cure from the parent's cash to where the covenant wants it.
-template <Metric metric, class Lanes>
+template <class M, class Lanes>
 HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t tranche,
                           std::int32_t month, Lanes& lanes) {
   const std::int32_t parent = s.parent();
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money cure = p.load(l.verdict).cure;
-    const Money repaid = repays_debt(metric) ? cure : 0;
+    const Money repaid = M::repays_debt ? cure : 0;
     EntityState borrower = p.load(l.entity, entity);
     borrower.cash += cure - repaid;
     borrower.liquidity += cure - repaid;
@@ -56,16 +56,16 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
     shift(kCash, repaid);
     shift(kDebt, repaid);
   });
-  if (repays_debt(metric)) {
+  if (M::repays_debt) {
     lanes.each([&](auto p) HEADROOM_LANE {
       TrancheState state = p.load(l.tranche, tranche);
       state.balance -= p.load(l.verdict).cure;
       p.store(l.tranche, state, tranche);
     });
   }
-  if constexpr (metric != Metric::liquidity && !repays_debt(metric)) {
+  if constexpr (M::window != WindowRule::none) {
     lanes.each([&](auto p) HEADROOM_LANE {
-      const WindowRow row = deemed<metric>(p.load(l.verdict).cure);
+      const WindowRow row = M::deemed(p.load(l.verdict).cure);
       add_to_window(l, entity, month, month, row, p);
     });
   }
@@ -82,20 +82,18 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
 }
 
 // A covenant's test; then its cure, waiver or breach.
-template <Metric metric, class Lanes>
+template <class M, class Lanes>
 HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
                                Real threshold, Lanes& lanes) {
   const Covenant covenant = s.covenant[v];
   const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.group();
   const std::int32_t window = covenant.window == Window::trailing_12 ? 12 : 3;
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
-  const Real planned = metric == Metric::contract_realization && s.has_plan != 0
-                           ? plan_contracted(s, entity, month, window)
-                           : 0.0F;
+  const Real planned = M::against_plan && s.has_plan != 0 ? plan_contracted(s, entity, month, window) : 0.0F;
   const Mask all_debt(covenant.tranche < 0);
   const Mask own_plan(s.has_plan == 0);  // the plan realizes itself
   const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
-  const Real scale = metric == Metric::liquidity ? 1.0F : kFixedOne;
+  const Real scale = M::scale == Scale::money ? 1.0F : kFixedOne;
   const auto inputs = [&](auto p) HEADROOM_LANE {
     const Position position = p.load(l.position, entity);
     MetricInputs x;
@@ -113,7 +111,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     return x;
   };
   lanes.each([&](auto p) HEADROOM_LANE {
-    const std::int32_t room = headroom_of(metric_value<metric>(inputs(p)), threshold, sign, scale);
+    const std::int32_t room = headroom_of(M::value(inputs(p)), threshold, sign, scale);
     p.store(l.observed, Observed{room}, kMeasureCount + v);
   });
   if (covenant.springing_share > 0.0F) {
@@ -142,14 +140,13 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     const std::int32_t room = p.load(l.observed, kMeasureCount + v).value;
     const Money spare = p.load(l.position, parent).cash - parent_minimum;
     const MetricInputs x = inputs(p);
-    const Verdict verdict =
-        judge(covenant, p.load(l.covenant, v), room, missing_amount<metric>(x, threshold), spare,
-              round_to_int(x.tranche_balance),
-              repays_debt(metric) ? round_to_int(x.tranche_balance) : kFixedMax, cures, waivers);
+    const Verdict verdict = judge(covenant, p.load(l.covenant, v), room, M::missing(x, threshold), spare,
+                                  round_to_int(x.tranche_balance),
+                                  M::repays_debt ? round_to_int(x.tranche_balance) : kFixedMax, cures, waivers);
     p.store(l.covenant, verdict.state, v);
     p.store(l.verdict, CovenantPayment{verdict.cure, verdict.waiver_fee});
   });
-  if (cures > 0) pay_cure<metric>(s, l, entity, tranche, month, lanes);
+  if (cures > 0) pay_cure<M>(s, l, entity, tranche, month, lanes);
   if (waivers > 0) {
     const std::int32_t payer = ring_fenced ? entity : parent;
     lanes.each([&](auto p) HEADROOM_LANE {

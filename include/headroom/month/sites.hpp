@@ -11,13 +11,13 @@ HEADROOM_HD bool finances_sites(const Scenario& s, std::int32_t tranche) {
   return any;
 }
 
-// Lenders value GPUs where a loan-to-value covenant is tested; in other months nothing asks for it.
+// Lenders value GPUs where a covenant on their collateral is tested; in other months nothing asks for it.
 HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
   bool any = false;
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const Covenant& covenant = s.covenant[v];
-    any =
-        any || (covenant.metric == Metric::ltv && s.covenant_test[covenant.first_test + month - 1].tested != 0);
+    any = any ||
+          (needs_collateral(covenant.metric) && s.covenant_test[covenant.first_test + month - 1].tested != 0);
   }
   return any;
 }

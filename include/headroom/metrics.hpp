@@ -1,0 +1,255 @@
+// Covenant metrics: MODEL.md 6. One struct for each, and its name in the list at the end; the enumerators, the
+// names in configs and files, the units and the dispatch follow from them.
+#pragma once
+
+#include <cstdint>
+
+#include "headroom/capital.hpp"
+#include "headroom/table.hpp"
+
+namespace headroom {
+
+// What a metric is computed from.
+struct MetricInputs {
+  WindowRow window;  // sums of the covenant's window
+  Real to_annual;    // factor that makes the window a year
+  Real debt, cash, liquidity, backlog;
+  Real tranche_balance, collateral;  // of the tranche it names, else of all debt
+  Real plan_contracted;              // the plan's contracted revenue over the window
+};
+
+// The side on which the threshold binds.
+enum class Bound : std::int32_t { minimum, maximum };
+// Whether a ratio whose denominator is nothing passes its test. An amount has no denominator.
+enum class Empty : std::int32_t { none, passes, fails };
+// A metric that stands at the month end has no window. A sum cannot be annualised; another flow can.
+enum class WindowRule : std::int32_t { none, sum, annual };
+
+// Each metric of namespace `metric` says:
+//   label              what it is, in words
+//   scale              money, or fixed_point for a ratio
+//   bound, empty, window
+//   value(x)           the metric
+//   missing(x, limit)  what would have made a failed test pass, ledger units: cash flow, EBITDA or revenue of
+//                      the window, liquidity, or the debt that is too much
+//   deemed(amount)     what a cure counts as in every window that holds the month; of a metric without a window
+//                      the cure repays debt, or stays in the borrower's account
+// and, where it differs from this:
+struct MetricDefaults {
+  static constexpr bool repays_debt = false;   // a cure repays the debt of the tranche that the covenant names
+  static constexpr bool against_plan = false;  // needs the plan's contracted revenue
+  static constexpr bool needs_collateral = false;
+};
+
+template <class M>
+HEADROOM_HD Real ratio_of(Real numerator, Real denominator) {
+  static_assert(M::empty != Empty::none);
+  return ratio(numerator, denominator,
+               (M::bound == Bound::maximum) == (M::empty == Empty::fails) ? kRatioCap : -kRatioCap);
+}
+
+namespace metric {
+
+HEADROOM_HD Real real(Money amount) { return static_cast<Real>(amount); }
+HEADROOM_HD WindowRow deemed_ebitda(Money amount) {
+  WindowRow row{};
+  row.ebitda = amount;
+  return row;
+}
+
+struct Dscr : MetricDefaults {
+  static constexpr const char* label = "debt service cover: CFADS over interest and scheduled principal";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::minimum;
+  static constexpr Empty empty = Empty::passes;
+  static constexpr WindowRule window = WindowRule::annual;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return ratio_of<Dscr>(real(x.window.cfads), real(x.window.interest) + real(x.window.principal));
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return fma(limit, real(x.window.interest) + real(x.window.principal), -real(x.window.cfads));
+  }
+  HEADROOM_HD static WindowRow deemed(Money amount) {
+    WindowRow row{};
+    row.cfads = amount;
+    return row;
+  }
+};
+
+struct ContractRealization : MetricDefaults {
+  static constexpr const char* label = "contracted revenue over the plan's";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::minimum;
+  static constexpr Empty empty = Empty::passes;
+  static constexpr WindowRule window = WindowRule::sum;
+  static constexpr bool against_plan = true;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return ratio_of<ContractRealization>(real(x.window.contracted), x.plan_contracted);
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return fma(limit, x.plan_contracted, -real(x.window.contracted));
+  }
+  HEADROOM_HD static WindowRow deemed(Money amount) {
+    WindowRow row{};
+    row.contracted = amount;
+    return row;
+  }
+};
+
+struct Leverage : MetricDefaults {
+  static constexpr const char* label = "debt over annual EBITDA";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::maximum;
+  static constexpr Empty empty = Empty::fails;
+  static constexpr WindowRule window = WindowRule::annual;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return ratio_of<Leverage>(x.debt, real(x.window.ebitda) * x.to_annual);
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return x.debt / (limit * x.to_annual) - real(x.window.ebitda);
+  }
+  HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
+};
+
+struct NetLeverage : MetricDefaults {
+  static constexpr const char* label = "debt less cash, over annual EBITDA";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::maximum;
+  static constexpr Empty empty = Empty::fails;
+  static constexpr WindowRule window = WindowRule::annual;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return ratio_of<NetLeverage>(x.debt - x.cash, real(x.window.ebitda) * x.to_annual);
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return (x.debt - x.cash) / (limit * x.to_annual) - real(x.window.ebitda);
+  }
+  HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
+};
+
+struct InterestCoverage : MetricDefaults {
+  static constexpr const char* label = "EBITDA over interest and fees";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::minimum;
+  static constexpr Empty empty = Empty::passes;
+  static constexpr WindowRule window = WindowRule::annual;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return ratio_of<InterestCoverage>(real(x.window.ebitda), real(x.window.interest));
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return fma(limit, real(x.window.interest), -real(x.window.ebitda));
+  }
+  HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
+};
+
+struct Liquidity : MetricDefaults {
+  static constexpr const char* label = "cash, and the parent's undrawn revolver";
+  static constexpr Scale scale = Scale::money;
+  static constexpr Bound bound = Bound::minimum;
+  static constexpr Empty empty = Empty::none;
+  static constexpr WindowRule window = WindowRule::none;
+  HEADROOM_HD static Real value(const MetricInputs& x) { return x.liquidity; }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) { return limit - x.liquidity; }
+};
+
+struct Ltv : MetricDefaults {
+  static constexpr const char* label = "loan to value: debt over the lenders' collateral";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::maximum;
+  static constexpr Empty empty = Empty::fails;  // but not where nothing is owed
+  static constexpr WindowRule window = WindowRule::none;
+  static constexpr bool repays_debt = true;
+  static constexpr bool needs_collateral = true;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return select(x.tranche_balance > 0.0F, ratio_of<Ltv>(x.tranche_balance, x.collateral), 0.0F);
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return fma(-limit, x.collateral, x.tranche_balance);
+  }
+};
+
+struct BacklogCoverage : MetricDefaults {
+  static constexpr const char* label = "contracted fees still to come over debt";
+  static constexpr Scale scale = Scale::fixed_point;
+  static constexpr Bound bound = Bound::minimum;
+  static constexpr Empty empty = Empty::passes;
+  static constexpr WindowRule window = WindowRule::none;
+  static constexpr bool repays_debt = true;
+  HEADROOM_HD static Real value(const MetricInputs& x) {
+    return ratio_of<BacklogCoverage>(x.backlog, x.tranche_balance);
+  }
+  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+    return x.tranche_balance - x.backlog / limit;
+  }
+};
+
+}  // namespace metric
+
+// Name in configs and files, its struct.
+#define HEADROOM_METRICS(X)                    \
+  X(dscr, Dscr)                                \
+  X(contract_realization, ContractRealization) \
+  X(leverage, Leverage)                        \
+  X(net_leverage, NetLeverage)                 \
+  X(interest_coverage, InterestCoverage)       \
+  X(liquidity, Liquidity)                      \
+  X(ltv, Ltv)                                  \
+  X(backlog_coverage, BacklogCoverage)
+
+#define HEADROOM_ROW(name, type) name,
+enum class Metric : std::int32_t { HEADROOM_METRICS(HEADROOM_ROW) };
+#undef HEADROOM_ROW
+
+// Calls f(M) with the metric's struct M.
+template <class F>
+HEADROOM_HD constexpr void with_metric(Metric metric, F&& f) {
+  switch (metric) {
+#define HEADROOM_ROW(name, type) \
+  case Metric::name:             \
+    f(metric::type{});           \
+    break;
+    HEADROOM_METRICS(HEADROOM_ROW)
+#undef HEADROOM_ROW
+  }
+}
+
+struct MetricTraits {
+  Metric metric;
+  const char* name;
+  const char* label;
+  Scale scale;
+  Bound bound;
+  Empty empty;
+  WindowRule window;
+  bool repays_debt;
+};
+#define HEADROOM_ROW(name, type)              \
+  {Metric::name,         #name,               \
+   metric::type::label,  metric::type::scale, \
+   metric::type::bound,  metric::type::empty, \
+   metric::type::window, metric::type::repays_debt},
+inline constexpr MetricTraits kMetricTable[] = {HEADROOM_METRICS(HEADROOM_ROW)};
+#undef HEADROOM_ROW
+static_assert(well_named(kMetricTable));
+constexpr const MetricTraits& traits_of(Metric metric) {
+  return kMetricTable[static_cast<std::int32_t>(metric)];
+}
+
+HEADROOM_HD constexpr bool is_money(Metric metric) {
+  bool found = false;
+  with_metric(metric, [&](auto m) HEADROOM_LANE { found = decltype(m)::scale == Scale::money; });
+  return found;
+}
+HEADROOM_HD constexpr bool repays_debt(Metric metric) {
+  bool found = false;
+  with_metric(metric, [&](auto m) HEADROOM_LANE { found = decltype(m)::repays_debt; });
+  return found;
+}
+HEADROOM_HD constexpr bool needs_collateral(Metric metric) {
+  bool found = false;
+  with_metric(metric, [&](auto m) HEADROOM_LANE { found = decltype(m)::needs_collateral; });
+  return found;
+}
+
+#undef HEADROOM_METRICS
+
+}  // namespace headroom

@@ -114,7 +114,10 @@ void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::u
     if (memory.plan == nullptr) continue;
     const LaneMemory<LaneStride> first{memory.real, memory.integer, {}, 0};
     const MarketState market = first.load(layout.market);
-    memory.plan[month - 1] = {market.log_supply, market.utilisation};
+    memory.plan[month - 1] = {market.log_supply, market.utilisation,       market.tightness,
+                              market.short_rate, market.spread_multiplier, market.power_multiplier};
+    for (std::int32_t g = 0; g < scenario.gpu_type.size; ++g)
+      memory.plan_price[g * scenario.months + month - 1] = first.load(layout.gpu, g).price;
     for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
       const WindowRow flows = window_at(layout, e, month, 1, first);
       memory.plan_contracted[e * scenario.months + month - 1] = flows.contracted;

@@ -37,6 +37,7 @@ struct BlockMemory {
   PlanMonth* plan;         // [months] of lane 0
   Money* plan_contracted;  // [entity][months] of lane 0
   Money* plan_cfads;       // [entity][months] of lane 0
+  Real* plan_price;        // [gpu_type][months] of lane 0
 };
 
 using BlockFunction = void (*)(const Scenario&, const StateLayout&, std::uint64_t seed,

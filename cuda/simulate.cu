@@ -39,6 +39,7 @@ struct Job {
   Real* real;
   std::int32_t* integer;
   std::uint64_t seed, first, count;
+  const std::uint64_t* list;  // indices of the launch's paths, in device memory; null: from `first` on
   std::int32_t* columns;
   std::size_t column_stride;
   const BinRange* bins;         // [series][months]
@@ -73,7 +74,7 @@ struct Thread {
 #if defined(__CUDA_ARCH__)
     asm volatile("" : "+r"(here), "+r"(stride));
 #endif
-    const std::uint64_t path = job.first + index;
+    const std::uint64_t path = job.list != nullptr ? job.list[index] : job.first + index;
     return Path<GridStride, CurandPhilox>{{job.real + here, job.integer + here, {stride}, 0},
                                           static_cast<std::uint32_t>(path),
                                           static_cast<std::uint32_t>(path >> 32),
@@ -243,6 +244,7 @@ std::vector<To> copied(const DeviceBuffer<From>& buffer) {
 Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) {
   const auto started = std::chrono::steady_clock::now();
   const auto stopped = [&] { return plan.stop != nullptr && plan.stop->load(std::memory_order_relaxed); };
+  plan.check();
   const std::uint64_t paths = plan.paths.count;
   if (paths > std::numeric_limits<std::uint32_t>::max()) {
     throw std::runtime_error("the CUDA backend counts up to 4,294,967,295 paths; run more in parts");
@@ -260,6 +262,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
 
   const DeviceScenario on_device(scenario);
   const DeviceBuffer<BinRange> ranges(bins, "bin ranges");
+  const DeviceBuffer<std::uint64_t> list(plan.list, "the list of paths");
   DeviceBuffer<std::uint32_t> histogram(rows * kBins, "histograms");
   DeviceBuffer<unsigned long long> sum(rows, "sums");
   DeviceBuffer<unsigned long long> failing(static_cast<std::size_t>(scenario.covenant.size) * months, "counts");
@@ -303,6 +306,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   for (std::uint64_t first = 0; first < paths; first += job.count) {
     if (stopped()) throw Interrupted{};
     job.first = plan.paths.first + first;
+    job.list = plan.list.empty() ? nullptr : list.data() + first;
     job.count = std::min(sizes.chunk, paths - first);
     job.columns = sizes.columns_on_device ? device_columns->column(0) + first : chunk_columns.data();
     simulate_paths<<<sizes.threads / kThreads, kThreads>>>(on_device.view(), job);

@@ -23,6 +23,21 @@ std::uint32_t read_switches(const Table& root) {
   return switches;
 }
 
+std::uint32_t read_variables_on_plan(const Table& root) {
+  constexpr std::pair<std::string_view, Variable> all[] = {{"price", kPriceOnPlan},
+                                                           {"tightness", kTightnessOnPlan},
+                                                           {"short_rate", kShortRateOnPlan},
+                                                           {"spread", kSpreadOnPlan},
+                                                           {"power", kPowerOnPlan}};
+  std::uint32_t variables = 0;
+  const auto table = root.optional_table("on_plan");
+  if (!table) return variables;
+  for (const auto& [name, bit] : all) {
+    if (table->flag(name, false)) variables |= static_cast<std::uint32_t>(bit);
+  }
+  return variables;
+}
+
 void read_company(Loading& in) {
   const Table table = in.root.table("company");
   in.company.name = table.text("name");
@@ -35,6 +50,7 @@ void read_company(Loading& in) {
   parameters.months = in.months;
   parameters.ledger_usd = static_cast<Real>(in.ledger_unit_usd);
   parameters.switches = read_switches(in.root);
+  parameters.variables_on_plan = read_variables_on_plan(in.root);
 
   if (const auto reported = in.root.optional_table("reported")) {
     in.company.reported = {reported->number("revenue_musd", non_negative()), reported->number("ebitda_musd"),
@@ -210,6 +226,12 @@ std::int32_t Loading::entity_of(const Table& table) const {
   const std::int32_t index = table.ref("entity", entities.ids, false);
   if (index < 0) return static_cast<std::int32_t>(entities.size()) - 1;  // the parent is last
   return entity_index[static_cast<std::size_t>(index)];
+}
+
+std::uint32_t object_switches(const Table& table, std::string_view no_effect, bool otherwise) {
+  const bool on_plan = table.flag("on_plan", otherwise);
+  if (on_plan && !no_effect.empty() && table.has("on_plan")) table.reject("on_plan", no_effect, "remove it");
+  return on_plan ? 0 : kAllSwitches;
 }
 
 void forbid(const Table& table, std::initializer_list<std::string_view> keys, std::string_view why,

@@ -80,6 +80,9 @@ struct Loading {
   std::int32_t entity_of(const Table& table) const;  // the parent where the table names none
 };
 
+// Of an object, by its key on_plan. `no_effect`: why on_plan = true would change nothing; empty where it does.
+std::uint32_t object_switches(const Table& table, std::string_view no_effect = {}, bool otherwise = false);
+
 void forbid(const Table& table, std::initializer_list<std::string_view> keys, std::string_view why,
             std::string_view remedy);
 

@@ -332,6 +332,10 @@ void read_tranche(Loading& in, const Table& table) {
     in.data.cross_default.push_back(other);
     ++t.cross_defaults;
   }
+  const bool floats = t.fixed_rate <= 0.0F && t.hedged_share < 1.0F;
+  const bool moves = floats || t.needs_window != 0 || t.refinanceable != 0;
+  t.switches = object_switches(
+      table, moves ? "" : "its coupon is fixed, its draws are committed and it is not refinanceable");
   in.data.tranche.push_back(t);
   in.company.tranches.push_back(Loading::named(table));
 }

@@ -40,6 +40,7 @@ void read_customers(Loading& in, const Table& market) {
     c.recovery_share = each.real("recovery_share", share(), recovery);
     c.recovery_months = each.integer("recovery_months", between(1, 60), recovery_months);
     c.stream = in.stream(fmt::format("customer/{}/default", each.id()), each.place());
+    c.switches = object_switches(each);
     in.data.customer.push_back(c);
     in.company.customers.push_back(Loading::named(each));
   }
@@ -195,6 +196,10 @@ Draft read_contract(Loading& in, std::size_t source, const Layered& t, const Cho
   c.renewal_discount = terms.renewal_discount;
   c.order_head = table.ref("order", in.contracts.ids, false);  // index in the file; place() makes it final
   c.stream = in.stream(fmt::format("contract/{}/draws", table.id()), table.place());
+  const bool random =
+      c.running == 0 || c.option != 0 || c.step_down_hazard_month > 0.0F || c.renewal_term_months > 0.0F;
+  c.switches = object_switches(
+      table, random ? "" : "the contract is in force, its price is protected and it has no renewal");
   return draft;
 }
 

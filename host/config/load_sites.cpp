@@ -67,6 +67,13 @@ std::string draws_of(const Loading& in, const Table& own) {
   return whole < 0 ? own.id() : in.sites.ids[static_cast<std::size_t>(whole)];
 }
 
+// A part that says nothing is on plan with the whole, as it is late with it.
+std::uint32_t switches_of(const Loading& in, const Table& own, bool running) {
+  const std::int32_t whole = own.ref("part_of", in.sites.ids, false);
+  const bool with_whole = whole >= 0 && in.sites.tables[static_cast<std::size_t>(whole)].flag("on_plan", false);
+  return object_switches(own, running ? "the site is open, so nothing of it is random" : "", with_whole);
+}
+
 // Stages in parallel, then commissioning: the planned opening.
 void read_delivery(Loading& in, const Layered& t, Site& s) {
   const Table& own = t.own();
@@ -154,6 +161,7 @@ void read_site(Loading& in, const Layered& t) {
                                       fmt::format("site/{}/commissioning", id), own.place());
   s.cancel_stream = in.stream(fmt::format("site/{}/permit", id), own.place());
   s.cost_stream = in.stream(fmt::format("site/{}/cost", id), own.place());
+  s.switches = switches_of(in, own, own.has("opened"));
   if (own.has("opened")) {
     s.running = 1;
     s.planned_ready_month = in.month(own, "opened");

@@ -25,6 +25,7 @@ class CpuBackend final : public Backend {
 
   Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) override {
     const auto started = std::chrono::steady_clock::now();
+    plan.check();
     const Isa isa = choose_isa(plan.isa);
     const StateLayout layout = state_layout(scenario);
     const std::uint64_t blocks = (plan.paths.count + kLanes - 1) / kLanes;
@@ -56,7 +57,8 @@ class CpuBackend final : public Backend {
           const std::uint64_t first = block * kLanes;
           const auto count =
               static_cast<std::int32_t>(std::min<std::uint64_t>(kLanes, plan.paths.count - first));
-          worker.run(isa.run_block, scenario, layout, plan.paths.seed, plan.paths.first + first, count);
+          const std::uint64_t* list = plan.list.empty() ? nullptr : plan.list.data() + first;
+          worker.run(isa.run_block, scenario, layout, {plan.paths.seed, plan.paths.first + first, count, list});
           worker.copy_columns(*columns, first, count);
           if (plan.progress) {
             const std::lock_guard lock(mutex);

@@ -16,11 +16,23 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
-// The counter that is the same for the whole block.
-struct BlockCounter {
-  std::uint64_t first_path;
-  std::uint32_t month, stream;
+// The path indices of a block, as the two counter words of each lane. Draws load them from here whether the
+// paths are consecutive or not.
+struct BlockIndices {
+  alignas(64) std::uint32_t low[kLanes];
+  alignas(64) std::uint32_t high[kLanes];
 };
+inline BlockIndices block_indices(const BlockPaths& paths) {
+  BlockIndices indices;
+  for (std::int32_t lane = 0; lane < kLanes; ++lane) {
+    // The lanes past a short list repeat its last path; nothing reads what they compute.
+    const std::uint64_t index = paths.list == nullptr ? paths.first + static_cast<std::uint64_t>(lane)
+                                                      : paths.list[min(lane, paths.count - 1)];
+    indices.low[lane] = static_cast<std::uint32_t>(index);
+    indices.high[lane] = static_cast<std::uint32_t>(index >> 32);
+  }
+  return indices;
+}
 
 // The seed's two keys in each round, ready to be read as vectors.
 struct BlockKeys {
@@ -46,7 +58,6 @@ struct BlockWords {
 #if defined(__AVX512F__)
 using Vector = __m512i;
 inline Vector all(std::uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
-inline Vector counting() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
 inline Vector exclusive_or(Vector a, Vector b) { return _mm512_xor_si512(a, b); }
 inline Vector low_product(Vector a, Vector b) { return _mm512_mullo_epi32(a, b); }
 inline Vector high_product(Vector a, Vector b) {
@@ -55,13 +66,11 @@ inline Vector high_product(Vector a, Vector b) {
   const Vector odd = _mm512_maskz_mul_epu32(0xFF, _mm512_maskz_srli_epi64(0xFF, a, 32), b);
   return _mm512_mask_blend_epi32(0xAAAA, _mm512_maskz_srli_epi64(0xFF, even, 32), odd);
 }
-inline Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
 inline Vector get(const std::uint32_t* from) { return _mm512_load_si512(from); }
 inline void put(std::uint32_t* to, Vector x) { _mm512_store_si512(to, x); }
 #else
 using Vector = __m256i;
 inline Vector all(std::uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }
-inline Vector counting() { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
 inline Vector exclusive_or(Vector a, Vector b) { return _mm256_xor_si256(a, b); }
 inline Vector low_product(Vector a, Vector b) { return _mm256_mullo_epi32(a, b); }
 inline Vector high_product(Vector a, Vector b) {
@@ -69,7 +78,6 @@ inline Vector high_product(Vector a, Vector b) {
   const Vector odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
   return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
 }
-inline Vector add(Vector a, Vector b) { return _mm256_add_epi32(a, b); }
 inline Vector get(const std::uint32_t* from) {
   return _mm256_load_si256(reinterpret_cast<const Vector*>(from));
 }
@@ -78,13 +86,11 @@ inline void put(std::uint32_t* to, Vector x) { _mm256_store_si256(reinterpret_ca
 constexpr std::int32_t kVector = sizeof(Vector) / sizeof(std::uint32_t);
 static_assert(kLanes % kVector == 0);
 
-// For path indices that share their upper 32 bits.
-void draw_vectors(const BlockCounter& at, const BlockKeys& keys, BlockWords& out) {
+void draw_block(const BlockIndices& path, std::uint32_t month, StreamId stream, const BlockKeys& keys,
+                BlockWords& out) {
   const Vector multiplier0 = all(0xD2511F53u), multiplier1 = all(0xCD9E8D57u);
   for (std::int32_t lane = 0; lane < kLanes; lane += kVector) {
-    Vector w0 =
-        add(all(static_cast<std::uint32_t>(at.first_path) + static_cast<std::uint32_t>(lane)), counting());
-    Vector w1 = all(static_cast<std::uint32_t>(at.first_path >> 32)), w2 = all(at.month), w3 = all(at.stream);
+    Vector w0 = get(path.low + lane), w1 = get(path.high + lane), w2 = all(month), w3 = all(stream);
 #pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
       const Vector high0 = high_product(w0, multiplier0), high1 = high_product(w2, multiplier1);
@@ -98,28 +104,20 @@ void draw_vectors(const BlockCounter& at, const BlockKeys& keys, BlockWords& out
   }
 }
 
-#endif
+#else
 
-void draw_lanes(const BlockCounter& at, const BlockKeys& keys, BlockWords& out) {
+void draw_block(const BlockIndices& path, std::uint32_t month, StreamId stream, const BlockKeys& keys,
+                BlockWords& out) {
 #pragma omp simd
   for (std::int32_t lane = 0; lane < kLanes; ++lane) {
-    const std::uint32_t low = static_cast<std::uint32_t>(at.first_path) + static_cast<std::uint32_t>(lane);
-    const auto high = static_cast<std::uint32_t>(at.first_path >> 32);
-    const Philox4 words = philox4x32_10(
-        {low, select(low < static_cast<std::uint32_t>(at.first_path), high + 1, high), at.month, at.stream},
-        keys.key[0][0][0], keys.key[0][1][0]);
+    const Philox4 words =
+        philox4x32_10({path.low[lane], path.high[lane], month, stream}, keys.key[0][0][0], keys.key[0][1][0]);
     out.word[0][lane] = words.w0, out.word[1][lane] = words.w1;
     out.word[2][lane] = words.w2, out.word[3][lane] = words.w3;
   }
 }
 
-void draw_block(const BlockCounter& at, const BlockKeys& keys, BlockWords& out) {
-#if defined(__AVX2__)
-  const auto low = static_cast<std::uint32_t>(at.first_path);
-  if (low + (kLanes - 1) >= low) return draw_vectors(at, keys, out);
 #endif
-  draw_lanes(at, keys, out);
-}
 
 }  // namespace
 }  // namespace headroom::HEADROOM_ISA

@@ -24,11 +24,12 @@ void add_normals(const BlockWords& words, Real* sum) {
 std::uint64_t draw_floor(std::uint64_t seed, std::uint64_t first_path, std::int32_t count, std::int32_t calls,
                          std::int32_t normals) {
   const BlockKeys keys = block_keys(seed);
+  const BlockIndices indices = block_indices({seed, first_path, count});
   BlockWords words;
   alignas(64) std::uint32_t word_sum[kLanes] = {};
   alignas(64) Real normal_sum[kLanes] = {};
   for (std::int32_t call = 0; call < calls; ++call) {
-    draw_block({first_path, static_cast<std::uint32_t>(call), 0}, keys, words);
+    draw_block(indices, static_cast<std::uint32_t>(call), 0, keys, words);
     switch (normals - 4 * call) {
       case 1:
         add_normals<1>(words, normal_sum);

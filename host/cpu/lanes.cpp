@@ -24,8 +24,9 @@ struct Block {
   const Scenario& scenario;
   const StateLayout& layout;
   BlockMemory memory;
-  std::uint64_t seed, first_path;
+  std::uint64_t seed;
   std::int32_t count;
+  const BlockIndices& indices;
   const BlockKeys& keys;
   BlockWords* drawn;  // [kDraws]
 
@@ -54,16 +55,14 @@ struct Block {
     }
   };
   HEADROOM_HD Draw draw(std::int32_t place, std::int32_t month, StreamId stream) {
-    draw_block({first_path, static_cast<std::uint32_t>(month), stream}, keys, drawn[place]);
+    draw_block(indices, static_cast<std::uint32_t>(month), stream, keys, drawn[place]);
     return {drawn[place]};
   }
 
   HEADROOM_HD Lane path(std::int32_t lane) const {
-    const auto low = static_cast<std::uint32_t>(first_path);
-    const auto high = static_cast<std::uint32_t>(first_path >> 32);
     return {{memory.real, memory.integer, {}, lane},
-            low + static_cast<std::uint32_t>(lane),
-            select(low + static_cast<std::uint32_t>(lane) < low, high + 1, high),
+            indices.low[lane],
+            indices.high[lane],
             static_cast<std::uint32_t>(seed),
             static_cast<std::uint32_t>(seed >> 32),
             memory.column + lane,
@@ -100,21 +99,25 @@ struct Block {
 
 }  // namespace
 
-void run_block(const Scenario& scenario_in, const StateLayout& layout_in, std::uint64_t seed,
-               std::uint64_t first_path, std::int32_t count, const BlockMemory& memory) {
+void run_block(const Scenario& scenario_in, const StateLayout& layout_in, const BlockPaths& paths,
+               const BlockMemory& memory) {
   // Copies whose address stays here: the compiler then knows that no store of a lane changes them.
   const Scenario scenario = scenario_in;
   const StateLayout layout = layout_in;
-  const BlockKeys keys = block_keys(seed);
+  const BlockKeys keys = block_keys(paths.seed);
+  const BlockIndices indices = block_indices(paths);
   BlockWords drawn[kDraws];
-  Block block{scenario, layout, memory, seed, first_path, count, keys, drawn};
+  Block block{scenario, layout, memory, paths.seed, paths.count, indices, keys, drawn};
   start(scenario, layout, block);
   for (std::int32_t month = 1; month <= scenario.months; ++month) {
     advance(scenario, layout, month, block);
     if (memory.plan == nullptr) continue;
     const LaneMemory<LaneStride> first{memory.real, memory.integer, {}, 0};
     const MarketState market = first.load(layout.market);
-    memory.plan[month - 1] = {market.log_supply, market.utilisation};
+    memory.plan[month - 1] = {market.log_supply, market.utilisation,       market.tightness,
+                              market.short_rate, market.spread_multiplier, market.power_multiplier};
+    for (std::int32_t g = 0; g < scenario.gpu_type.size; ++g)
+      memory.plan_price[g * scenario.months + month - 1] = first.load(layout.gpu, g).price;
     for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
       const WindowRow flows = window_at(layout, e, month, 1, first);
       memory.plan_contracted[e * scenario.months + month - 1] = flows.contracted;

@@ -21,6 +21,13 @@ constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 // Paths of the pilot run that says where the bins of the by-month histograms lie.
 constexpr std::int32_t kPilotPaths = 16 * kLanes;
 
+// The paths of a block: `count` consecutive ones from `first` on, or those that `list` names.
+struct BlockPaths {
+  std::uint64_t seed, first;
+  std::int32_t count;
+  const std::uint64_t* list = nullptr;  // [count] indices in any order; null: consecutive
+};
+
 // Where a block works and writes. All arrays belong to the caller.
 struct BlockMemory {
   Real* real;                  // [layout.reals][kRow]
@@ -37,28 +44,25 @@ struct BlockMemory {
   PlanMonth* plan;         // [months] of lane 0
   Money* plan_contracted;  // [entity][months] of lane 0
   Money* plan_cfads;       // [entity][months] of lane 0
+  Real* plan_price;        // [gpu_type][months] of lane 0
 };
 
-using BlockFunction = void (*)(const Scenario&, const StateLayout&, std::uint64_t seed,
-                               std::uint64_t first_path, std::int32_t count, const BlockMemory&);
+using BlockFunction = void (*)(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
 
 // Draws as many words and normals as so many paths draw (host/floor.hpp) and adds them up.
 using FloorFunction = std::uint64_t (*)(std::uint64_t seed, std::uint64_t first_path, std::int32_t count,
                                         std::int32_t calls, std::int32_t normals);
 
 namespace baseline {
-void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
-               const BlockMemory&);
+void run_block(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
 std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
 }  // namespace baseline
 namespace avx2 {
-void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
-               const BlockMemory&);
+void run_block(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
 std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
 }  // namespace avx2
 namespace avx512 {
-void run_block(const Scenario&, const StateLayout&, std::uint64_t, std::uint64_t, std::int32_t,
-               const BlockMemory&);
+void run_block(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
 std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
 }  // namespace avx512
 

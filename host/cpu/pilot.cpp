@@ -62,7 +62,7 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
     Worker worker(scenario, layout, nullptr);
     for (std::size_t block = next(); block < kBlocks; block = next()) {
       worker.memory().pilot = values.data() + block * kLanes;
-      isa.run_block(scenario, layout, seed, block * kLanes, kLanes, worker.memory());
+      isa.run_block(scenario, layout, {seed, block * kLanes, kLanes}, worker.memory());
     }
   });
   share_out(rows.size(), [&](auto next) {

@@ -18,8 +18,9 @@ std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t see
     worker.memory().plan = rows->market.data();
     worker.memory().plan_contracted = rows->contracted.data();
     worker.memory().plan_cfads = rows->cfads.data();
+    worker.memory().plan_price = rows->price.data();
   }
-  choose_isa("auto").run_block(scenario, layout, seed, path, 1, worker.memory());
+  choose_isa("auto").run_block(scenario, layout, {seed, path, 1}, worker.memory());
   return values;
 }
 

@@ -13,6 +13,7 @@ namespace headroom {
 struct PlanRows {
   std::vector<PlanMonth> market;         // [months]
   std::vector<Money> contracted, cfads;  // [entity][months]
+  std::vector<Real> price;               // [gpu_type][months]
 };
 
 // The observed series of one path: [series][months]; kFixedMax in a month without a test. The arrays of `rows`,

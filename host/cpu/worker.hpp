@@ -75,13 +75,13 @@ class Worker {
     }
   }
 
-  // Runs one block of `count` paths. Only the last of all blocks may be shorter than kLanes.
-  void run(BlockFunction run_block, const Scenario& scenario, const StateLayout& layout, std::uint64_t seed,
-           std::uint64_t first, std::int32_t count) {
+  // Runs one block. Only the last of all blocks may be shorter than kLanes.
+  void run(BlockFunction run_block, const Scenario& scenario, const StateLayout& layout,
+           const BlockPaths& paths) {
     memory_.bin = bin_.get() + filled_;
-    run_block(scenario, layout, seed, first, count, memory_);
-    filled_ += count;
-    if (filled_ == kBatchLanes || count < kLanes) count_bins();
+    run_block(scenario, layout, paths, memory_);
+    filled_ += paths.count;
+    if (filled_ == kBatchLanes || paths.count < kLanes) count_bins();
   }
 
   void count_bins() {

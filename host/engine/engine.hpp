@@ -1,5 +1,5 @@
-// simulate(): a scenario and a range of paths in, integers out. Backends implement Backend; nothing here knows
-// text or files.
+// simulate(): a scenario and its paths, a range or a list, in; integers out. Backends implement Backend;
+// nothing here knows text or files.
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -37,11 +38,20 @@ struct Outcomes : ByMonth {
 
 struct RunPlan {
   PathRange paths{};
+  // Path indices in any order, paths.count of them; empty: the range. The kept columns are in this order.
+  std::vector<std::uint64_t> list{};
   int threads = 0;           // 0: all cores
   std::string isa = "auto";  // CPU: auto, baseline, avx2, avx512
   std::function<void(std::uint64_t done, std::uint64_t total)>
       progress;                             // may be empty; called from one thread at a time
   const std::atomic<bool>* stop = nullptr;  // set: finish early, with fewer paths or Interrupted
+
+  // Index of the i-th path.
+  std::uint64_t path(std::uint64_t i) const { return list.empty() ? paths.first + i : list[i]; }
+  void check() const {
+    if (!list.empty() && list.size() != paths.count)
+      throw std::invalid_argument("a list of paths must hold paths.count indices");
+  }
 };
 
 struct Interrupted {};  // with no result to show

@@ -27,6 +27,7 @@ Scenario ScenarioData::view() const {
   over(s.history, history);
   over(s.plan, plan);
   over(s.plan_contracted, plan_contracted);
+  over(s.plan_price, plan_price);
   s.has_plan = plan.empty() ? 0 : 1;
   return s;
 }

@@ -30,6 +30,7 @@ struct ScenarioData {
   std::vector<HistoryMonth> history{};
   std::vector<PlanMonth> plan{};         // empty until make_plan()
   std::vector<Money> plan_contracted{};  // likewise
+  std::vector<Real> plan_price{};        // likewise
 
   Scenario view() const;  // lives no longer than this object, nor past a change of it
 };

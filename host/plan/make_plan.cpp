@@ -58,15 +58,19 @@ void make_plan(ScenarioData& data) {
   Scenario scenario = data.view();
   scenario.switches = 0;
   scenario.has_plan = 0;
-  const auto rows = static_cast<std::size_t>(scenario.months) * static_cast<std::size_t>(scenario.entity.size);
-  PlanRows plan{std::vector<PlanMonth>(static_cast<std::size_t>(scenario.months)), std::vector<Money>(rows),
-                std::vector<Money>(rows)};
+  const auto months = static_cast<std::size_t>(scenario.months);
+  const auto by_entity = months * static_cast<std::size_t>(scenario.entity.size);
+  PlanRows plan{.market = std::vector<PlanMonth>(months),
+                .contracted = std::vector<Money>(by_entity),
+                .cfads = std::vector<Money>(by_entity),
+                .price = std::vector<Real>(months * static_cast<std::size_t>(scenario.gpu_type.size))};
   trace_path(scenario, 0, 0, &plan);
   for (const Tranche& each : data.tranche) {
     if (each.sculpted != 0) sculpt(scenario, each, plan.cfads, data.repayment);
   }
   data.plan = std::move(plan.market);
   data.plan_contracted = std::move(plan.contracted);
+  data.plan_price = std::move(plan.price);
   data.parameters.has_plan = 1;
 }
 

@@ -6,7 +6,7 @@
 namespace headroom {
 
 // Rolls the plan (every switch off) and leaves in `data` what later paths need of it: contracted revenue,
-// supply, utilisation and the market by month, and the repayments of sculpted loans.
+// the market and GPU prices by month, and the repayments of sculpted loans.
 void make_plan(ScenarioData& data);
 
 }  // namespace headroom

@@ -24,13 +24,18 @@ HEADROOM_HD Real ou_step(const OuParams& ou, Real x, Real mean, Real z) {
 struct MarketSwitches {
   Mask factor[kFactorCount];
   Mask regimes, jumps, follow_plan_supply, follow_plan_utilisation;
+  Mask tightness_on_plan, short_rate_on_plan, spread_on_plan, power_on_plan;
   HEADROOM_HD explicit MarketSwitches(const Scenario& s)
       : factor{Mask(s.on(kDemand)), Mask(s.on(kDemand)), Mask(s.on(kPriceCycle)), Mask(s.on(kRates)),
                Mask(s.on(kSpread)), Mask(s.on(kChurn)),  Mask(s.on(kPower))},
         regimes(s.on(kRegimes)),
         jumps(s.on(kJumps)),
         follow_plan_supply(!s.on(kSupply) && s.has_plan != 0),
-        follow_plan_utilisation(!s.on(kAttrition) && s.has_plan != 0) {}
+        follow_plan_utilisation(!s.on(kAttrition) && s.has_plan != 0),
+        tightness_on_plan(s.on_plan(kTightnessOnPlan)),
+        short_rate_on_plan(s.on_plan(kShortRateOnPlan)),
+        spread_on_plan(s.on_plan(kSpreadOnPlan)),
+        power_on_plan(s.on_plan(kPowerOnPlan)) {}
 };
 
 // Correlated shocks of a month, standard normals: z = L e, L lower triangular; a factor on plan is 0
@@ -122,7 +127,7 @@ HEADROOM_HD MarketState advance_supply(const Scenario& s, const MarketSwitches& 
   m.log_supply = select(on.follow_plan_supply, plan.log_supply, m.log_supply);
   const Real demand = fma(d.training_share, exp(m.log_demand_training),
                           (1.0F - d.training_share) * exp(m.log_demand_inference));
-  m.tightness = d.start_tightness + log(demand) - m.log_supply;
+  m.tightness = select(on.tightness_on_plan, plan.tightness, d.start_tightness + log(demand) - m.log_supply);
   return m;
 }
 
@@ -136,13 +141,13 @@ HEADROOM_HD Real advance_cycle(const PriceParams& p, const MarketState& m, Real 
 HEADROOM_HD MarketState advance_rates(const Scenario& s, const MarketSwitches& on, const MonthRow& row,
                                       const PlanMonth& plan, MarketState m, const Shocks& shocks) {
   m.rate_x = ou_step(s.rates.short_rate, m.rate_x, 0.0F, shocks.z[kRate]);
-  m.short_rate = row.rate_base + m.rate_x;
+  m.short_rate = select(on.short_rate_on_plan, plan.short_rate, row.rate_base + m.rate_x);
   m.log_spread = ou_step(s.rates.spread, m.log_spread, s.rates.spread_glut_pull * max(-m.tightness, 0.0F),
                          shocks.z[kSpreadFactor]);
   m.log_power = ou_step(s.rates.power, m.log_power, 0.0F, shocks.z[kPowerFactor]);
   m.churn = ou_step(s.on_demand.churn, m.churn, 0.0F, shocks.z[kChurnFactor]);
-  m.spread_multiplier = exp(m.log_spread);
-  m.power_multiplier = exp(m.log_power);
+  m.spread_multiplier = select(on.spread_on_plan, plan.spread_multiplier, exp(m.log_spread));
+  m.power_multiplier = select(on.power_on_plan, plan.power_multiplier, exp(m.log_power));
   m.churn_multiplier = exp(m.churn);
   const OnDemandParams& o = s.on_demand;
   const Real kept = m.utilisation * (1.0F - min(o.attrition_month * m.churn_multiplier, 1.0F));

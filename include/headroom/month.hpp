@@ -73,10 +73,14 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       });
     }
   }
+  const Mask price_on_plan(s.on_plan(kPriceOnPlan));
   for (std::int32_t g = 0; g < s.gpu_type.size; ++g) {
     const Real floor = s.gpu_type[g].floor_usd_per_gpu_hour;
-    lanes.each([&](auto p)
-                   HEADROOM_LANE { p.store(l.gpu, GpuState{max(exp(p.load(l.gpu, g).price), floor)}, g); });
+    const Real planned = s.on_plan(kPriceOnPlan) ? s.plan_price[g * s.months + month - 1] : 0.0F;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const Real price = max(exp(p.load(l.gpu, g).price), floor);
+      p.store(l.gpu, GpuState{select(price_on_plan, planned, price)}, g);
+    });
   }
 
   // 2. Sites are ordered, refused, paid for, open and depreciate.
@@ -88,10 +92,10 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
     const bool ordered = within(site.order_month);
-    const bool refused = within(site.cancel_month) && s.on(kCancellation);
+    const bool refused = within(site.cancel_month) && s.on(kCancellation, site);
     const bool decided = ordered || refused;
     if (ordered) {
-      const bool may_wait = site.discretionary != 0 && s.on(kDiscretion);
+      const bool may_wait = site.discretionary != 0 && s.on(kDiscretion, site);
       const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, s.parent()).liquidity, least), i);

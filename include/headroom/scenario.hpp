@@ -23,6 +23,17 @@ constexpr Real kNeverReal = 1048576.0F;
 constexpr Real kHoursPerMonth = 730.5F;
 constexpr std::int32_t kMaxMonths = 240;
 
+// Market variables that can be put on plan: whatever reads the variable then reads the plan's value of the
+// month. A switch only silences shocks; the variable still moves with the others. The random state behind the
+// variable keeps moving, so that no other draw and no other variable's shock changes.
+enum Variable : std::uint32_t {
+  kPriceOnPlan = 1U << 0,      // market price of every GPU type
+  kTightnessOnPlan = 1U << 1,  // q
+  kShortRateOnPlan = 1U << 2,
+  kSpreadOnPlan = 1U << 3,  // multiplier of new spreads
+  kPowerOnPlan = 1U << 4,   // multiplier of floating power prices
+};
+
 constexpr std::int32_t kRegimeCount = 3;  // shortage, balanced, glut
 enum Regime : std::int32_t { kShortage = 0, kBalanced = 1, kGlut = 2 };
 struct ByRegime {
@@ -153,6 +164,7 @@ struct Site {
   Real maintenance_share_month;  // of the GPU value on line
   // contracts of this site: [first_contract, first_contract + contracts), in order of priority
   std::int32_t first_contract, contracts;
+  std::uint32_t switches = kAllSwitches;  // 0: this site is on plan
 };
 
 struct Customer {
@@ -161,6 +173,7 @@ struct Customer {
   Real recovery_share;           // of up to 12 months of fees
   std::int32_t recovery_months;  // length of the claim in months of fees
   StreamId stream;
+  std::uint32_t switches = kAllSwitches;  // 0: this customer and its contracts are on plan
 };
 
 struct Contract {
@@ -188,6 +201,7 @@ struct Contract {
   std::int32_t option;  // 1: exists only if exercised at option_month
   Real option_month, option_alpha, option_beta_q, option_beta_y;
   StreamId stream;
+  std::uint32_t switches = kAllSwitches;  // 0: this contract is on plan
 };
 
 struct OnDemandParams {
@@ -275,6 +289,9 @@ struct Tranche {
   std::int32_t first_step_up;     // index of its first entry in step_up
   std::int32_t step_ups;
   std::int32_t capitalises_interest;  // 1: while it is available its draws pay its interest too
+  // 0: this tranche is on plan. Without kFundingWindow the market is open to it; without kSpread and kRates it
+  // pays the plan's spread multiplier and short rate.
+  std::uint32_t switches = kAllSwitches;
 };
 
 // From a month on, so much more than the spread or the fixed rate, per year.
@@ -326,15 +343,17 @@ struct HistoryMonth {
   Money ebitda, cash_interest, scheduled_principal, cfads, contracted_revenue;
 };
 
-// What the plan decided, filled by make_plan(); rows by month.
+// The plan's market at a month end, filled by make_plan().
 struct PlanMonth {
   Real log_supply, utilisation;
+  Real tightness, short_rate, spread_multiplier, power_multiplier;
 };
 
 struct Scenario {
   std::int32_t months = 60;
   Real ledger_usd = 1000.0F;
   std::uint32_t switches = kAllSwitches;
+  std::uint32_t variables_on_plan = 0;  // bits of Variable
   std::uint32_t has_plan = 0;
   Real correlation[kFactorCount][kFactorCount] = {};  // lower Cholesky factor
   DemandParams demand{};
@@ -364,8 +383,18 @@ struct Scenario {
   View<HistoryMonth> history;          // [entity][12]
   View<PlanMonth> plan;                // [months]
   View<Money> plan_contracted;         // [entity][months]: the plan's contracted revenue
+  View<Real> plan_price;               // [gpu_type][months]: the plan's market price, USD per GPU-hour
 
   HEADROOM_HD bool on(Switch s) const { return (switches & s) != 0; }
+  // Whether a mechanism is at work for one site, customer, contract or tranche.
+  template <class Object>
+  HEADROOM_HD bool on(Switch s, const Object& object) const {
+    return (switches & object.switches & s) != 0;
+  }
+  HEADROOM_HD bool on(Switch s, const Contract& c) const {
+    return (switches & c.switches & customer[c.customer].switches & s) != 0;
+  }
+  HEADROOM_HD bool on_plan(Variable v) const { return has_plan != 0 && (variables_on_plan & v) != 0; }
   HEADROOM_HD std::int32_t parent() const { return entity.size - 1; }
   // Where the consolidated figures stand: one entity is the group.
   HEADROOM_HD std::int32_t group() const { return entity.size > 1 ? entity.size : 0; }
@@ -375,7 +404,7 @@ struct Scenario {
   void for_each_view(F&& f) {
     f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(contract), f(entity),
         f(tranche), f(repayment), f(step_up), f(dated_flow), f(covenant), f(covenant_test), f(covenant_target),
-        f(cross_default), f(history), f(plan), f(plan_contracted);
+        f(cross_default), f(history), f(plan), f(plan_contracted), f(plan_price);
   }
 };
 static_assert(std::is_trivially_copyable_v<Scenario>);

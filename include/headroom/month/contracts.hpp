@@ -9,7 +9,8 @@ namespace headroom {
 HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract, std::int32_t month) {
   const Real t = static_cast<Real>(month);
   const Real long_stop = contract.start_month + contract.long_stop_months;
-  const bool due = s.on(kTermination) && contract.running == 0 && long_stop > t - 1.0F && long_stop <= t;
+  const bool due =
+      s.on(kTermination, contract) && contract.running == 0 && long_stop > t - 1.0F && long_stop <= t;
   return due ? contract.termination_probability : 0.0F;
 }
 
@@ -60,7 +61,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
               c);
     });
   }
-  const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages), s.ledger_usd);
+  const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages, contract), s.ledger_usd);
   const std::uint32_t needs = lanes.any([&](auto p) HEADROOM_LANE {
     return contract_needs(p.load(l.contract, c), month, p.load(l.customer, contract.customer).default_month,
                           p.load(l.site, contract.site).status);
@@ -101,7 +102,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   } else if (in_force) {
     serve_contract<false, false>(s, l, c, terms, lanes);
   }
-  if (s.on(kStepDown) && contract.step_down_hazard_month > 0.0F && (pending || in_force)) {
+  if (s.on(kStepDown, contract) && contract.step_down_hazard_month > 0.0F && (pending || in_force)) {
     const Real trigger = exp(contract.step_down_trigger_log);
     const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
@@ -114,7 +115,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   // No contract ends before its date, or before its term has run from its planned start.
   const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
   if (may_expire && lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
-    const Mask renewal(s.on(kRenewal));
+    const Mask renewal(s.on(kRenewal, contract));
     const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
       const ContractStep step = expire(contract, terms, p.load(l.contract_constants, c), p.load(l.contract, c),
@@ -153,8 +154,8 @@ HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     const std::int32_t head = s.contract[c].order_head;
-    if (head < 0 || s.contract[c].running != 0 || leaving_probability(s, s.contract[head], month) <= 0.0F)
-      continue;
+    if (head < 0 || s.contract[c].running != 0 || !s.on(kTermination, s.contract[c])) continue;
+    if (leaving_probability(s, s.contract[head], month) <= 0.0F) continue;
     end(
         c,
         [&](auto p)

@@ -69,7 +69,7 @@ HEADROOM_HD void open_site(const Scenario& s, const StateLayout& l, std::int32_t
 // Its stages: it is ready after the last.
 template <class Lanes>
 HEADROOM_HD void draw_stages(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
-  const Mask delivery(s.on(kDelivery));
+  const Mask delivery(s.on(kDelivery, s.site[i]));
   for (std::int32_t k = 0; k < kStageCount; ++k) {
     if (s.site[i].has_stage[k] == 0) continue;
     const DelayParams delay = s.site[i].stage_delay[k];
@@ -90,13 +90,13 @@ HEADROOM_HD void draw_stages(const Scenario& s, const StateLayout& l, std::int32
 template <class Lanes>
 HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
   const Site site = s.site[i];
-  const Mask delivery(s.on(kDelivery)), overrun(s.on(kOverrun));
+  const Mask delivery(s.on(kDelivery, site)), overrun(s.on(kOverrun, site));
   const DelayParams delay = site.commissioning_delay;
   const auto commissioning = lanes.draw(0, 0, delay.stream);
   const auto cost = lanes.draw(1, 0, site.cost_stream);
   const auto refusal = lanes.draw(2, 0, site.cancel_stream);
-  const Real unplanned = s.on(kDelivery) ? site.unplanned_months : 0.0F;
-  const Real cancel_probability = s.on(kCancellation) ? site.cancel_probability : 0.0F;
+  const Real unplanned = s.on(kDelivery, site) ? site.unplanned_months : 0.0F;
+  const Real cancel_probability = s.on(kCancellation, site) ? site.cancel_probability : 0.0F;
   lanes.each([&](auto p) HEADROOM_LANE {
     SiteConstants path = p.load(l.site_constants, i);
     const Real systemic = p.load(l.constants).systemic;
@@ -110,8 +110,8 @@ HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t
 
 template <class Lanes>
 HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
-  const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)), defaults(s.on(kDefault)),
-      options(s.on(kOptions)), any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
+  const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)),
+      any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
   const auto parameters = lanes.draw(0, 0, s.path_stream);
   lanes.each([&](auto p) HEADROOM_LANE {
     p.store(l.constants, start_constants(s, demand, ageing, any_systemic, parameters(p)));
@@ -139,6 +139,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     const Customer customer = s.customer[c];
+    const Mask defaults(s.on(kDefault, customer));
     const auto words = lanes.draw(0, 0, customer.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
       const Real threshold = select(defaults, exponential(words(p).w0), kNeverReal);
@@ -148,6 +149,7 @@ HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     const Contract contract = s.contract[c];
+    const Mask options(s.on(kOptions, contract));
     const ContractState opening = start_contract(contract);
     const auto words = lanes.draw(0, 0, contract.stream);
     lanes.each([&](auto p) HEADROOM_LANE {

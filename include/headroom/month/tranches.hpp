@@ -92,6 +92,28 @@ struct Fields {};
 using Drawn = Fields<&TrancheState::balance, &TrancheState::undrawn, &TrancheState::borrowing_base,
                      &TrancheState::spread>;
 
+// The market as a tranche sees it. A tranche on plan finds it open, at the plan's spread multiplier and short
+// rate.
+struct TrancheMarket {
+  Mask window_on_plan, spread_on_plan, rate_on_plan;
+  Real spread_multiplier, short_rate;  // the plan's
+
+  template <class P>
+  HEADROOM_HD MarketState seen(const StateLayout& l, const P& p) const {
+    MarketState m = p.load(l.market);
+    m.window_open = select(window_on_plan, 1, m.window_open);
+    m.spread_multiplier = select(spread_on_plan, spread_multiplier, m.spread_multiplier);
+    m.short_rate = select(rate_on_plan, short_rate, m.short_rate);
+    return m;
+  }
+};
+HEADROOM_HD TrancheMarket tranche_market(const Scenario& s, const Tranche& d, std::int32_t month) {
+  const bool planned = s.has_plan != 0;
+  const PlanMonth plan = planned ? s.plan[month - 1] : PlanMonth{};
+  return {Mask((d.switches & kFundingWindow) == 0), Mask(planned && (d.switches & kSpread) == 0),
+          Mask(planned && (d.switches & kRates) == 0), plan.spread_multiplier, plan.short_rate};
+}
+
 // One tranche in one month.
 template <class Lanes>
 HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
@@ -102,11 +124,12 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   // Nothing is left of a tranche past its maturity, or past the second term of one that could be extended.
   if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
   const CouponTerms coupon = coupon_terms(s, tranche, month);
+  const TrancheMarket market = tranche_market(s, tranche, month);
   lanes.each([&](auto p) HEADROOM_LANE {
     store<&DebtFlows::interest, &DebtFlows::balance>(
         p, l.debt_flows,
         pay_interest(coupon, p.load(l.tranche, d), p.load(l.tranche_control, d).margin,
-                     p.load(l.debt_flows, tranche.entity), p.load(l.market)),
+                     p.load(l.debt_flows, tranche.entity), market.seen(l, p)),
         tranche.entity);
   });
   if (tranche.commitment_fee != 0.0F) {
@@ -149,7 +172,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
                 &TrancheState::refinanced>{},
          Fields<&DebtFlows::converted, &DebtFlows::maturities, &DebtFlows::new_shares>{},
          [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
-           return mature(state, flows, p.load(l.entity, tranche.entity), p.load(l.market),
+           return mature(state, flows, p.load(l.entity, tranche.entity), market.seen(l, p),
                          p.load(l.tranche_control, d).accelerated, conversion_price, leverage_limit,
                          tranche.refinance_spread, s.ledger_usd);
          });
@@ -173,7 +196,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     const auto draw_of = [&](auto p) HEADROOM_LANE {
       const Money against_capex =
           money(tranche.advance_rate * static_cast<Real>(p.load(l.tranche_month, d).eligible_capex));
-      const MarketState m = p.load(l.market);
+      const MarketState m = market.seen(l, p);
       const std::int32_t window = select(needs_window, m.window_open, 1);
       return Draw{against_capex + at_issue, select(p.load(l.tranche_control, d).draws_stopped != 0, 0, window),
                   select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
@@ -182,7 +205,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
     if (available && tranche.capitalises_interest != 0) {
       step(Drawn{}, Fields<&DebtFlows::drawn, &DebtFlows::fees, &DebtFlows::interest>{},
            [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
-             const Real c = coupon_of(coupon, state, p.load(l.tranche_control, d).margin, p.load(l.market));
+             const Real c = coupon_of(coupon, state, p.load(l.tranche_control, d).margin, market.seen(l, p));
              return draw_with_interest(draw_of(p), c, tranche.upfront_fee_share, state, flows);
            });
     } else if (available) {

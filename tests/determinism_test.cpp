@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/isa.hpp"
 #include "host/cpu/pilot.hpp"
 #include "host/cpu/trace.hpp"
 #include "host/plan/make_plan.hpp"

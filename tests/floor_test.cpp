@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "host/cpu/isa.hpp"
 #include "tests/outcomes_fixture.hpp"
 
 namespace headroom {

@@ -14,6 +14,7 @@
 #include "headroom/market.hpp"
 #include "host/config/company.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/engine.hpp"
 #include "statistics.hpp"
 
 namespace headroom {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "group_sheet.hpp"
+#include "host/cpu/isa.hpp"
 #include "host/plan/make_plan.hpp"
 
 namespace headroom {

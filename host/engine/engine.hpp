@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 

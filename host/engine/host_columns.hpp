@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "headroom/outcome.hpp"
 #include "host/engine/engine.hpp"
 
 namespace headroom {

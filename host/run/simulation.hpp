@@ -1,9 +1,11 @@
 // Any number of paths in bounded memory.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "headroom/scenario.hpp"
 #include "host/engine/engine.hpp"
 
 namespace headroom {

@@ -17,7 +17,7 @@
 #include "cuda/check.cuh"
 #include "cuda/device_columns.cuh"
 #include "cuda/generator.cuh"
-#include "headroom/month.hpp"
+#include "headroom/month/month.hpp"
 #include "host/engine/host_columns.hpp"
 #include "host/engine/memory.hpp"
 

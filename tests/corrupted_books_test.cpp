@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "headroom/month.hpp"
+#include "headroom/month/month.hpp"
 #include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 

@@ -1,16 +1,22 @@
 // What the parts of the loader share. load_company() in company.hpp is the way in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "headroom/hd.hpp"
+#include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
 #include "host/config/derive.hpp"
+#include "host/config/problems.hpp"
 #include "host/config/reader.hpp"
+#include "host/engine/scenario_data.hpp"
 
 namespace headroom::config {
 

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+#include "headroom/hd.hpp"
 #include "headroom/philox.hpp"
 #include "host/cpu/lanes.hpp"
 

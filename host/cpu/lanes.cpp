@@ -2,7 +2,7 @@
 // functions.
 #include "host/cpu/lanes.hpp"
 
-#include "headroom/month.hpp"
+#include "headroom/month/month.hpp"
 #include "host/cpu/block_words.hpp"
 
 namespace headroom::HEADROOM_ISA {

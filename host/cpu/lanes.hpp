@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "headroom/scenario.hpp"
-#include "host/plan/make_plan.hpp"
 
 namespace headroom {
 

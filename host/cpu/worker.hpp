@@ -9,6 +9,7 @@
 #include <new>
 #include <vector>
 
+#include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"

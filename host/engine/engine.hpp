@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "host/engine/columns.hpp"

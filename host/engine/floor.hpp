@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "headroom/scenario.hpp"
 #include "host/engine/engine.hpp"
 
 namespace headroom {

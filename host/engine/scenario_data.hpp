@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "headroom/hd.hpp"
 #include "headroom/scenario.hpp"
 
 namespace headroom {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "headroom/capital.hpp"
 #include "headroom/covenants.hpp"
 #include "host/cpu/trace.hpp"
 

@@ -1,6 +1,7 @@
 // The deterministic plan by quarter and calendar year, and what the company said of itself next to it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
 #include "host/risk/analysis.hpp"
+#include "host/risk/statistics.hpp"
 
 namespace headroom {
 

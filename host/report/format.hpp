@@ -1,14 +1,19 @@
 // Numbers and tables for a terminal.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
 #include "host/figures/names.hpp"
 #include "host/risk/analysis.hpp"
+#include "host/risk/statistics.hpp"
 
 namespace headroom::report {
 

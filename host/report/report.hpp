@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "headroom/outcome.hpp"
 #include "host/engine/engine.hpp"
 
 namespace headroom {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "headroom/scenario.hpp"
 #include "host/engine/engine.hpp"
 
 namespace headroom {

@@ -1,7 +1,13 @@
 // Tranches, and how an entity's cash is balanced: MODEL.md 5.
 #pragma once
 
-#include "headroom/operations.hpp"
+#include <cstdint>
+
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/math.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

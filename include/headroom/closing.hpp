@@ -2,7 +2,16 @@
 // 5, 7.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/capital.hpp"
 #include "headroom/covenants.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/operations.hpp"
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

@@ -1,7 +1,14 @@
 // Covenant tests: MODEL.md 6. Headroom is positive where safe, in the metric's unit.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/hd.hpp"
+#include "headroom/math.hpp"
 #include "headroom/metrics.hpp"
+#include "headroom/operations.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

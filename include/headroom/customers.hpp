@@ -5,7 +5,15 @@
 // have.
 #pragma once
 
-#include "headroom/delivery.hpp"
+#include <cstdint>
+
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/math.hpp"
+#include "headroom/outcome.hpp"
+#include "headroom/philox.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

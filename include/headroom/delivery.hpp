@@ -1,7 +1,14 @@
 // When a site opens, what it costs until then, and what is on line: MODEL.md 3.3 and the capex part of 4.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/hd.hpp"
 #include "headroom/market.hpp"
+#include "headroom/math.hpp"
+#include "headroom/philox.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

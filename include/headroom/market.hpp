@@ -2,8 +2,13 @@
 // MODEL.md 3.1, 3.2, 3.4-3.6.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/hd.hpp"
 #include "headroom/math.hpp"
+#include "headroom/outcome.hpp"
 #include "headroom/philox.hpp"
+#include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
 namespace headroom {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "headroom/capital.hpp"
+#include "headroom/operations.hpp"
 #include "headroom/table.hpp"
 
 namespace headroom {

@@ -3,6 +3,10 @@
 #pragma once
 
 #include "headroom/customers.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

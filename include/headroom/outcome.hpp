@@ -1,6 +1,9 @@
 // What a path reports, in integers only: by-month measures for bands, and per-path columns for exact quantiles.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/hd.hpp"
 #include "headroom/measures.hpp"
 #include "headroom/scenario.hpp"
 

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
+#include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 

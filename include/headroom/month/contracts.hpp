@@ -1,7 +1,14 @@
 // Contracts in one month: release, service, damages, prepayment, step-down, expiry, departures.
 #pragma once
 
-#include "headroom/month/start.hpp"
+#include <cstdint>
+
+#include "headroom/customers.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/math.hpp"
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

@@ -1,7 +1,15 @@
 // Covenants at a month end: tests, cures and waivers, and what breaches set off.
 #pragma once
 
-#include "headroom/month/start.hpp"
+#include <cstdint>
+
+#include "headroom/closing.hpp"
+#include "headroom/covenants.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/math.hpp"
+#include "headroom/outcome.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

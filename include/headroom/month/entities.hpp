@@ -2,7 +2,14 @@
 // company.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/closing.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/month/start.hpp"
 #include "headroom/month/tranches.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

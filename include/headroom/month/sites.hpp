@@ -1,7 +1,15 @@
 // Sites in one month: what is paid, on line, depreciated and lent against.
 #pragma once
 
-#include "headroom/month/start.hpp"
+#include <cstdint>
+
+#include "headroom/delivery.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/math.hpp"
+#include "headroom/metrics.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

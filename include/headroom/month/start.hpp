@@ -1,7 +1,21 @@
 // A path as the lanes see it, and its first moment: what is drawn once, and every object at as_of.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "headroom/capital.hpp"
 #include "headroom/closing.hpp"
+#include "headroom/covenants.hpp"
+#include "headroom/customers.hpp"
+#include "headroom/delivery.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/math.hpp"
+#include "headroom/outcome.hpp"
+#include "headroom/philox.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

@@ -1,7 +1,13 @@
 // Tranches in one month: cross-default, interest, principal, maturity, draws, sweeps.
 #pragma once
 
-#include "headroom/month/start.hpp"
+#include <cstdint>
+
+#include "headroom/capital.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

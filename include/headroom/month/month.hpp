@@ -9,11 +9,24 @@
 // branch-free body.
 #pragma once
 
+#include <cstdint>
+
+#include "headroom/closing.hpp"
+#include "headroom/customers.hpp"
+#include "headroom/delivery.hpp"
+#include "headroom/hd.hpp"
+#include "headroom/market.hpp"
+#include "headroom/math.hpp"
 #include "headroom/month/contracts.hpp"
 #include "headroom/month/covenants.hpp"
 #include "headroom/month/entities.hpp"
 #include "headroom/month/sites.hpp"
 #include "headroom/month/tranches.hpp"
+#include "headroom/operations.hpp"
+#include "headroom/outcome.hpp"
+#include "headroom/philox.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
 
 namespace headroom {
 

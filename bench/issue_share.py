@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much of what a core can issue the simulation of a path takes: instructions a second of the program, by those of a loop in
 which nothing waits for anything (`issue_limit` of micro_bench.cpp), measured in turn, A B A B, on one thread.
 

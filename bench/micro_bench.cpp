@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pieces that a path is made of, a vector at a time: random words, laws, elementary functions; and the
 // reductions of one column. Each is checked before it is timed. Whole paths: `headroom bench`.
 #include <benchmark/benchmark.h>

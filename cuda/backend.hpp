@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA backend beyond Backend: its limits, and what its files share. C++ only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Owned device memory. What does not own is a View<T> or a plain pointer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every answer of the CUDA runtime is looked at.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The random numbers of paths and nothing else, and a copy of device memory: what the path kernel cannot go
 // below.
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cuRAND's Philox as the model's generator. Its header is the only part of cuRAND in use: a pure function.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which card there is and whether this build runs on it.
 #include <string>
 

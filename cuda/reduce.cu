@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One size of index instead of two halves the kernels to compile; 64 bits serve any column.
 #define THRUST_FORCE_64_BIT_OFFSET_TYPE
 

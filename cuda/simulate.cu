@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The path kernel, one thread a path, and the backend that feeds it.
 #include <algorithm>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reports of outcomes and answers that a test has made, and what it asks of columns.
 #pragma once
 

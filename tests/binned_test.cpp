@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Columns that are counted and not kept, against columns that are kept.
 #include <gtest/gtest.h>
 

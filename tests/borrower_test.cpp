@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ring-fenced borrowers: the waterfall, and every metric of one and of the group, against the sheet of
 // group_sheet.hpp.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of a failed test: cures, waivers, springing tests, consequences, cross-defaults, against the
 // sheet of group_sheet.hpp.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two companies against what they reported and said, and the report's own sum from power to revenue. The
 // expected figures stand here as well as in the configs, so that neither can be bent alone.
 #include "host/config/company.hpp"

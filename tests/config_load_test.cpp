@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TOML -> Scenario: every broken file's exact message, the demo company, named streams, derived numbers.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

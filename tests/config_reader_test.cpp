@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The TOML reading layer: exact messages, merging, dates.
 #include <gtest/gtest.h>
 

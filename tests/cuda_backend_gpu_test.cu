@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA backend's own parts: checked calls, memory, launches of a few threads, reductions.
 #include <gtest/gtest.h>
 

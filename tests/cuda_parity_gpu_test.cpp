@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The same bytes from the CPU and from a card.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Delivery and credit against closed forms: delays and their maximum, overrun, cancellation, the ramp, capex,
 // depreciation and the survival of customers. What has chance in it is held to k standard errors. Distributions
 // are those that the engine itself reports; parameters stand in the tests.

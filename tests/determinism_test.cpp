@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A path is a function of (scenario, seed, path index) and of nothing else: not of threads, of the instruction
 // set, of the range it is asked for in, nor of what other objects there are.
 #include <gtest/gtest.h>

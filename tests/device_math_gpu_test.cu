@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The model's arithmetic and random words in a kernel: the bits of the host.
 #include <gtest/gtest.h>
 

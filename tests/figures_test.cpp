@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The catalogue of named figures, the run as a library call, and what a selection costs.
 #include <gtest/gtest.h>
 
@@ -113,6 +114,20 @@ TEST(Run, MakesItsPlanItself) {
   EXPECT_EQ(result.answers.config, c.hash);
   EXPECT_EQ(result.risk.violations.paths, 0U);
   EXPECT_EQ(result.risk.paths, 500U);
+}
+
+// The paths of a list are those of the range, whoever asks for them and in whatever order.
+TEST(Run, OfAListOfPathsIsTheRunOfThosePaths) {
+  const Company c = company("lakeside-template.toml");
+  const auto cpu = make_cpu_backend();
+  Request range = some_paths(700);
+  range.paths.first = 40;
+  Request listed = some_paths(1);
+  for (std::uint64_t path = 739; path >= 40; --path) listed.list.push_back(path);
+  listed.list.push_back(50);  // twice
+  EXPECT_EQ(to_bytes(run(c, *cpu, listed).answers), to_bytes(run(c, *cpu, range).answers));
+  listed.list = {9, 3, 4};
+  EXPECT_EQ(run(c, *cpu, listed).answers.spans, (std::vector<PathSpan>{{3, 2}, {9, 1}}));
 }
 
 TEST(Run, RefusesAFigureThatThereIsNotBeforeAnyPath) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The random numbers of a path and nothing else: as many as the model draws, the same on every backend.
 #include "host/engine/floor.hpp"
 

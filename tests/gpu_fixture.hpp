@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A card, or a skip: what every test that needs one shares.
 #pragma once
 

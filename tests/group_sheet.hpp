@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ring-fenced borrowers and covenants with consequences against a spreadsheet: small groups whose months are
 // worked out here in double from the rules, in the order of the waterfall, and compared to the unit. One sheet
 // closes the months of all of them. What a covenant does in which month is written down by each test.

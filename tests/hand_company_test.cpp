@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sites, income, debt, liquidity, the market on plan and covenants against the spreadsheet of hand_sheet.hpp.
 #include <gtest/gtest.h>
 

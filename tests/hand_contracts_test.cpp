@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Contracts, customers and the pool against the spreadsheet of hand_sheet.hpp.
 #include <gtest/gtest.h>
 

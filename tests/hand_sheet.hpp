@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The model against a spreadsheet: small companies whose months are worked out here in double from first
 // principles, line by line, and compared to the unit. One sheet closes the months of all of them; each test
 // says what its own mechanism puts into them. Whole numbers arise where the model rounds: one flow of one

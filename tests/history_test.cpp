@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The market of market.toml against the price history of 2025 and 2026 and against the figures of the parameter
 // set it was taken from. Chance is allowed k standard errors, in ranks: a quantile is held to lie between its
 // neighbours k standard errors of its rank away.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The books balance: no identity is violated on the three companies nor on some hundred others made from them
 // at random, and each flag does fire where something is wrong.
 #include <gtest/gtest.h>

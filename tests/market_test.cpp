@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shocks, demand, regimes, supply and the on-demand pool against closed forms. What has chance in it is held to
 // k standard errors; the standard error is the one that theory gives where it gives one. Parameters stand in
 // the tests, laid over market.toml, so that both sides of every comparison can be read here.

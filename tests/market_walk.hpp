@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The market of the configs with a test's parameters laid over it, and walks of its paths month by month.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The numerical contract of include/headroom/math.hpp. The tables in this file are the specification.
 #include "headroom/math.hpp"
 

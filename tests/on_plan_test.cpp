@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One object, or one variable of the market, on plan while all else is random: MODEL.md 1.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Companies to run, and the comparison of two runs' outcomes by the byte.
 #pragma once
 

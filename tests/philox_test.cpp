@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random words against the published answers and the authors' own code; the laws drawn from them against their
 // definition. Statistical limits are z-scores of 5: one false alarm in 1.7 million each, and the seeds are
 // fixed.

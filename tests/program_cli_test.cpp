@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program as the shell sees it: exit codes, what goes to which stream, what is written.
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is printed and written: digits, tables, JSON, CSV, files.
 #include "host/report/report.hpp"
 

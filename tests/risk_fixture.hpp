@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A company of two covenants, two sites and one customer over three months, and results of its paths made by
 // hand.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reductions and estimates against answers worked out by hand or published.
 #include <gtest/gtest.h>
 #include <thrust/execution_policy.h>

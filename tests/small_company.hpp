@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small companies made in code, in a market that stands still, for tests that add what they are about; and the
 // runs of a scenario that several suites need.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Comparisons with closed forms: what has chance in it is held to so many standard errors.
 #pragma once
 

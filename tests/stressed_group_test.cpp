@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A group that draws all its risks: its books, and what must be true between two of its runs, path by path.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Switches: with all off every path is the plan, to the bit; each mechanism is alive when it alone is on, moves
 // the drivers that are its own and no other, and draws nothing when it is off.
 #include <gtest/gtest.h>

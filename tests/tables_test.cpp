@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every row of every table has a name of its own, and stands where its enumerator says.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # usage: throwaway.sh FOLDER CMAKE [ARGUMENT]...
 # Adds a measure, its sum by calendar year and two covenant metrics (an amount and a ratio) to a copy of the sources in
 # FOLDER, one row each and a formula. Looks for them in everything that a run writes, and for what was touched.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Repayments and coupons that are not level, against what they must be month by month: schedules, sculpted debt
 // service, draws repaid one by one, step-ups, draws that pay their own interest. Money in thousands of USD.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all peers share beside the model: arguments, timing and the JSON object that they print."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The program and its peers on the cut of the model (cut.toml), in turn, A B A B, on the same number of threads.
 
     python3 bench/peers/compare.py [--paths 100000] [--rounds 5] [--peers numpy,numba,...] [--json FILE]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cut in CuPy: the array code of numpy_peer.py on a card, all paths of a chunk at once, Philox normals in float32."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parameters of cut.toml as arrays: what every peer computes from, and what every peer reports.
 
 Money is in thousand USD (k), time in months since as_of, rates per year, prices in USD per GPU-hour. A site array has the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cut in JAX: one jitted function for a chunk of paths, the months a lax.scan, float32.
 
 On a card the chunk is all that fits. On a CPU it is small enough for the caches, and threads share the chunks: a compiled

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cut in Numba on a card: one thread a path, xoroshiro128p normals, the scalar code of path.py.
 
 NUMBA_ENABLE_CUDASIM=1 runs it, slowly, without a card.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cut in Numba on the CPU: one path after the other, blocks of paths in parallel, fastmath, float32.
 
 Each block has its own xoroshiro128+ state; normals by Box-Muller, both of each pair used. Lanes of paths in inner loops are

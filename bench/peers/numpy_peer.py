@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cut in NumPy: one array entry a path, the months a Python loop, chunks of paths that stay in the cache.
 
 float32 throughout, SFC64 normals, temporaries reused in place. Two processes share the chunks: threads, though ufuncs release

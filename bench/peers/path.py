@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One path of the cut as scalar code, for Numba on a CPU (numba_peer.py) and on a card (numba_cuda_peer.py).
 
 Everything is float32 by construction: Numba widens float32 with a literal or an int to float64, so those are wrapped. The

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // QuantLib's Hull-White short rate alone: the forward curve and parameters of configs/market.toml, 60 monthly
 // steps, its path generator over Mersenne Twister normals, one thread. Mean and variance at the horizon against
 // the closed form.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cut in PyTorch: the month one function under torch.compile, where Inductor fuses it; the months a Python loop.
 
 float32, no gradients; what depends on the month alone is a 0-d tensor, so that one compiled graph serves all months.

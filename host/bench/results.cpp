@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The suite's rows as a table and as JSON.
 #include <fmt/format.h>
 

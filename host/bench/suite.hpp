@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `headroom bench`: what a run costs on this machine, row by row, each row checked before it is timed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ctrl-C ends the work between two of its steps; a second one ends the program at once.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading options, and what several commands share.
 #pragma once
 

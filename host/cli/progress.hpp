@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A progress bar on a terminal, silence in a pipe.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A company as read from its config: the parameters a backend runs on (ScenarioData), and the names, dates and
 // reported figures that only reports need.
 #pragma once

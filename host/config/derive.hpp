@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers that a config implies, in double: what the loader rounds into a Scenario.
 #pragma once
 

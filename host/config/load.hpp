@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the parts of the loader share. load_company() in company.hpp is the way in.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // [[entity]], [[tranche]], [[equity_inflow]], [[covenant]], and the opening balance sheet.
 #include <fmt/format.h>
 

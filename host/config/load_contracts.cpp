@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // [[customer]], [[contract]], [defaults.contract], [on_demand].
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // [market.*], [correlation], [[gpu]], [[launch]], [[delay]], [[rating]].
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // [[site]] and [defaults.site].
 #include <fmt/format.h>
 

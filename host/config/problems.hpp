@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything wrong with a config, collected first and printed at once:
 //   file:line:column: problem (why it is one); remedy
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads TOML so that a loader is a list of keys. Every value keeps the place where it was written through
 // includes, overlays and --set; a wrong value is recorded and a usable one returned, so that all problems come
 // out at once; a key that nobody read is an error.

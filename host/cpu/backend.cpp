@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU backend: blocks of paths as structure of arrays, threads over blocks, the best instruction set at run
 // time.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The random words of a block of paths, one Philox4x32-10 a lane. Included by lanes.cpp alone.
 //
 // Word for word what philox.hpp gives. g++ has no vector form of a 32 x 32 -> 64 bit product that is better

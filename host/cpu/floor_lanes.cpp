@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiled once per instruction set (HEADROOM_ISA), as lanes.cpp is: the random numbers of a block of paths and
 // nothing else.
 #include "headroom/philox.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The instruction sets that the lanes were compiled for, and the choice among them.
 #pragma once
 

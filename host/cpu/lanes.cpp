@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiled once per instruction set (HEADROOM_ISA). Nothing here may need the standard library's inline
 // functions.
 #include "host/cpu/lanes.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One block of paths on the CPU, per instruction set. lanes.cpp is compiled once for each; only raw pointers
 // cross this boundary, so that no inline function of one instruction set can be linked into another.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bins of the by-month histograms.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One path on its own, month by month.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A block of paths and its memory, as one thread of the CPU backend uses it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The answers that a set of paths gives to declared questions: exact integers that add up, whoever ran the
 // paths and in whatever order.
 #pragma once

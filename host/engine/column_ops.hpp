@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exact integer reductions behind Columns, over any Thrust execution policy: the host's OpenMP system
 // (host_columns.cpp) and CUDA (cuda/reduce.cu). A column is `paths` int32 values at a raw pointer of the memory
 // that the policy works on. Integer sums: every answer is independent of the order of evaluation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The columns that paths leave behind, and what can be asked of them: exact integers that do not depend on the
 // order of evaluation.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stands in for cuda/ in a build without CUDA.
 #include <stdexcept>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // simulate(): a scenario and its paths, a range or a list, in; integers out. Backends implement Backend;
 // nothing here knows text or files.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a backend cannot go below: the random numbers of its paths and nothing else, and a copy of memory. For
 // benchmarks.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "host/engine/host_columns.hpp"
 
 #include <thrust/execution_policy.h>

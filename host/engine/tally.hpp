@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The quantiles of a distribution whose values are counted and not kept.
 #pragma once
 

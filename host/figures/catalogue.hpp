@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The catalogue of named figures: everything that a run can say, what it is in words, in which unit, and which
 // questions to the paths it needs. Made from a company before any path is run.
 //

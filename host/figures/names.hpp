@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names, units and labels of what the model reports, as in files and figure names: rows of the model's tables.
 #pragma once
 

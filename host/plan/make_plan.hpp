@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The deterministic plan that paths are measured against.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The deterministic plan by quarter and calendar year, and what the company said of itself next to it.
 #pragma once
 

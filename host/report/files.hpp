@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Result files that are there in full or not at all.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run, a plan and a check say: text for the terminal, files for programs. Nothing is computed here;
 // figures come from host/risk as they are.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From what the paths reported to what a lender asks: distributions, breach probabilities, joint breaches and
 // the state of the market behind them. MODEL.md section 8. Integers of the outcomes become doubles in natural
 // units here and nowhere else: musd (USD million), months, metric units, shares. Probabilities are shares of

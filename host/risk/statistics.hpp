@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Estimates and their uncertainty from counts and ranks.
 #pragma once
 

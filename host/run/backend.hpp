@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which backend a run takes, and whether it fits.
 #pragma once
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "host/run/run.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -35,6 +37,10 @@ Result run(const Company& company, Backend& backend, const Request& request) {
   }
   RunPlan plan;
   plan.paths = request.paths;
+  plan.list = request.list;
+  std::sort(plan.list.begin(), plan.list.end());
+  plan.list.erase(std::unique(plan.list.begin(), plan.list.end()), plan.list.end());
+  if (!plan.list.empty()) plan.paths.count = plan.list.size();
   plan.threads = request.threads;
   plan.isa = request.isa;
   plan.progress = request.progress;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A run is one call: a company and a request in, figures out.
 #pragma once
 
@@ -19,6 +20,8 @@ namespace headroom {
 
 struct Request {
   PathRange paths{.seed = 1, .first = 0, .count = 100'000};
+  std::vector<std::uint64_t>
+      list{};  // these paths of the seed in place of the range; sorted, duplicates left out
   std::uint64_t exact_paths = kExactPaths;
   std::vector<std::string> figures{};  // patterns: observed beyond the default
   bool only_figures = false;           // nothing is observed but `figures`

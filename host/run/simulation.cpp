@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "host/run/simulation.hpp"
 
 #include <algorithm>
@@ -21,12 +22,27 @@ std::vector<Tally> tallies(const Scenario& scenario, const RunPlan& plan, const 
   RunPlan pilot = plan;
   pilot.progress = {};
   pilot.paths = {plan.paths.seed, 0, kPilotPaths};
+  pilot.list.clear();
   const Outcomes outcomes = make_cpu_backend()->simulate(scenario, pilot, bins);
   std::vector<Tally> made;
   for (const Question& question : asked.questions) {
     if (question.kind == Question::Kind::distribution) made.push_back(tally_over(*outcomes.columns, question));
   }
   return made;
+}
+
+// The paths [first, first + count) of a run as spans; a list is ascending.
+std::vector<PathSpan> spans_of(const RunPlan& plan, std::uint64_t first, std::uint64_t count) {
+  if (plan.list.empty()) return {{plan.paths.first + first, count}};
+  std::vector<PathSpan> spans;
+  for (std::uint64_t i = first; i < first + count; ++i) {
+    if (!spans.empty() && spans.back().first + spans.back().count == plan.list[i]) {
+      ++spans.back().count;
+    } else {
+      spans.push_back({plan.list[i], 1});
+    }
+  }
+  return spans;
 }
 
 }  // namespace
@@ -37,7 +53,7 @@ Answers simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan
   if (exact && !asked.enough) {
     Outcomes outcomes = backend.simulate(scenario, plan, bins);
     const std::uint64_t done = outcomes.columns->paths();
-    return ask(std::move(outcomes), asked.questions, plan.paths.seed, {{plan.paths.first, done}}, {});
+    return ask(std::move(outcomes), asked.questions, plan.paths.seed, spans_of(plan, 0, done), {});
   }
   const auto started = std::chrono::steady_clock::now();
   const std::vector<Tally> empty = exact ? std::vector<Tally>{} : tallies(scenario, plan, asked, bins);
@@ -50,11 +66,15 @@ Answers simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan
   while (done < plan.paths.count) {
     part.paths.first = plan.paths.first + done;
     part.paths.count = std::min(backend.chunk(), plan.paths.count - done);
+    if (!plan.list.empty()) {
+      const auto from = plan.list.begin() + static_cast<std::ptrdiff_t>(done);
+      part.list.assign(from, from + static_cast<std::ptrdiff_t>(part.paths.count));
+    }
     try {
       Outcomes outcomes = backend.simulate(scenario, part, bins);
       const std::uint64_t finished = outcomes.columns->paths();
       Answers answers =
-          ask(std::move(outcomes), asked.questions, plan.paths.seed, {{part.paths.first, finished}}, empty);
+          ask(std::move(outcomes), asked.questions, plan.paths.seed, spans_of(plan, done, finished), empty);
       if (all) {
         merge(*all, std::move(answers));
       } else {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tranches, and how an entity's cash is balanced: MODEL.md 5.
 #pragma once
 

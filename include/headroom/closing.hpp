@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An entity's month end: income, cash, balance sheet, identities; and what the path reports of it: MODEL.md 4,
 // 5, 7.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Covenant tests: MODEL.md 6. Headroom is positive where safe, in the metric's unit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Customers and their contracts: default, lateness, step-down, renewal, options, prepayments: MODEL.md 3.6
 // and 4.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a site opens, what it costs until then, and what is on line: MODEL.md 3.3 and the capex part of 4.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What lets one source compile for a CUDA thread and for a CPU SIMD lane.
 // The only file of the project that may test __CUDACC__.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Demand, supply, tightness, GPU rental prices, rates, spread, power, churn and the on-demand pool:
 // MODEL.md 3.1, 3.2, 3.4-3.6.
 #pragma once

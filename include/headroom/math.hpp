@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementary functions in float, the same bits on every processor: only + - * /, sqrt, explicit fma and integer
 // operations; no libm, no table, no branch (both sides of select() are evaluated), so every function fills SIMD
 // lanes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a path reports, one row each: monthly measures, sums by calendar year, columns of the whole path, and
 // the identities that it may violate. The formulas stand in closing.hpp; a row without one does not compile.
 #pragma once

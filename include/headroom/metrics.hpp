@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Covenant metrics: MODEL.md 6. One struct for each, and its name in the list at the end; the enumerators, the
 // names in configs and files, the units and the dispatch follow from them.
 #pragma once

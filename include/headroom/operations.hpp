@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The on-demand pool, power, and the closing of an entity's month: income, tax, working capital, cash:
 // MODEL.md 4.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a path reports, in integers only: by-month measures for bands, and per-path columns for exact quantiles.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random numbers as a pure function of (key, counter), and the laws drawn from one 32-bit word each.
 #pragma once
 

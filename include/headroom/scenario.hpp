@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All that a backend may know of a scenario: trivially copyable parameters and views, no text, no display unit.
 // The loader (host/config) fills them; units stand in the names. MODEL.md says what each mechanism does.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The state of one path, as plain value structs, and where it lies in memory.
 //
 // Every struct lists its fields in visit(). A path's state is one row of reals and one of integers per lane:

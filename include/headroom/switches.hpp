@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mechanisms that can be put on plan: own normals at zero, delays at their median, uniforms at 1/2, thresholds
 // never reached. A mechanism without draws of its own (supply, attrition) follows the plan's path; damages are
 // not charged. The plan itself is the path with every switch off.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tables of the model share. A table is a list with one row for each thing that it names; enumerators,
 // names, units and loops over the rows all follow from the list.
 #pragma once

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # circles.sh FOLDER...: by the #include lines of these folders, no file reaches itself, and no folder reaches itself
 # by way of another. Prints a circle where there is one.
 set -e

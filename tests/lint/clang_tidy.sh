@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # clang_tidy.sh CLANG_TIDY BUILD_FOLDER: clang-tidy finds no bug in host/.
 # clang knows g++'s flags except those of the lanes.
 set -e

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # kernel_spills.sh NVCC [FLAG]...: the path kernel keeps its registers. A kernel that spills reads and writes memory
 # needlessly, thousands of times a path.
 "$@" -std=c++20 -O3 -Iinclude -I. -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90,code=sm_90 --threads=2 \

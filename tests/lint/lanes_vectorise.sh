@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # lanes_vectorise.sh COMPILER [FLAG]...: g++ vectorises every lane loop. A loop that it stops vectorising costs a
 # factor of speed, and no test of results would notice.
 lanes=host/cpu/lanes.cpp

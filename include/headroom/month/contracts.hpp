@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Contracts in one month: release, service, damages, prepayment, step-down, expiry, departures.
 #pragma once
 

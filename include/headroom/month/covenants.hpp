@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Covenants at a month end: tests, cures and waivers, and what breaches set off.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An entity's month end: income, cash, its part of the group; of the last entity, the month of the whole
 // company.
 #pragma once

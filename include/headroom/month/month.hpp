@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The order of a month on one page: after start(), advance() for month 1..T. Its parts stand in month/, by what
 // they are about. Written once for every backend.
 //

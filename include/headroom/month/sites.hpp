@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sites in one month: what is paid, on line, depreciated and lent against.
 #pragma once
 

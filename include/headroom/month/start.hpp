@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A path as the lanes see it, and its first moment: what is drawn once, and every object at as_of.
 #pragma once
 

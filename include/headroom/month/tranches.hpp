@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tranches in one month: cross-default, interest, principal, maturity, draws, sweeps.
 #pragma once
 

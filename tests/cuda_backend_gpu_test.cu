@@ -98,46 +98,35 @@ TEST_P(DeviceReductions, EqualTheHosts) {
         cudaMemcpy(device.column(c), host.column(c), paths * sizeof(std::int32_t), cudaMemcpyHostToDevice));
   }
   EXPECT_EQ(device.paths(), paths);
-  ASSERT_EQ(host.minimum_of(1, 2), kColumns);
-  ASSERT_EQ(device.minimum_of(1, 2), kColumns);
   const std::vector<std::uint64_t> ranks{0, paths / 100, paths / 2, paths / 2, paths - 1, paths + 7};
-  for (std::int32_t c = 0; c <= kColumns; ++c) {
+  using Kind = Question::Kind;
+  for (std::int32_t c = 0; c < kColumns; ++c) {
     SCOPED_TRACE(testing::Message() << "column " << c);
-    EXPECT_EQ(device.sum(c), host.sum(c));
-    EXPECT_TRUE(device.sum_of_squares(c) == host.sum_of_squares(c));
-    EXPECT_EQ(device.order_statistics(c, ranks, INT32_MAX), host.order_statistics(c, ranks, INT32_MAX));
+    EXPECT_EQ(device.order_statistics(c, ranks), host.order_statistics(c, ranks));
     for (const std::uint64_t count : {std::uint64_t{0}, std::uint64_t{1}, paths / 20, paths}) {
-      EXPECT_EQ(device.sum_of_smallest(c, count), host.sum_of_smallest(c, count));
-      EXPECT_TRUE(device.sum_of_squares_of_smallest(c, count) == host.sum_of_squares_of_smallest(c, count));
+      EXPECT_EQ(device.sums_of_smallest(c, count), host.sums_of_smallest(c, count));
     }
-    for (const std::int32_t x : {-kFixedMax, -1, 0, 36, kNever, kFixedMax}) {
-      EXPECT_EQ(device.count_at_most(c, x), host.count_at_most(c, x));
+    for (const std::int32_t limit : {-kFixedMax, -1, 0, 36, kNever, kFixedMax, kNoMarker}) {
+      for (std::int32_t other = 0; other < kColumns; ++other) {
+        for (const Kind kind : {Kind::sums, Kind::both}) {
+          const Question question{kind, c, other, limit};
+          EXPECT_TRUE(device.answer(question) == host.answer(question));
+        }
+      }
     }
-    EXPECT_EQ(device.count_both_at_most(c, 30, 1, 30), host.count_both_at_most(c, 30, 1, 30));
-    EXPECT_EQ(device.sum_where(c, 1, 24), host.sum_where(c, 1, 24));
-    EXPECT_TRUE(device.sum_of_squares_where(c, 1, 24) == host.sum_of_squares_where(c, 1, 24));
-    EXPECT_EQ(device.counts(c, 61), host.counts(c, 61));
+    for (const Question& question : {Question{Kind::counts, c, 0, 61}, Question{Kind::offenders, c, 0, 0}}) {
+      EXPECT_TRUE(device.answer(question) == host.answer(question));
+    }
     Tally on_device{
         .lo = -kFixedMax / 8, .shift = 12, .none = kFixedMax / 4, .count = std::vector<std::uint64_t>(3000)};
     Tally on_host = on_device;
-    device.add_to(on_device, c);
-    host.add_to(on_host, c);
-    EXPECT_EQ(on_device.count, on_host.count);
-    EXPECT_EQ(on_device.values, on_host.values);
-    EXPECT_EQ(on_device.sum, on_host.sum);
-    EXPECT_TRUE(on_device.squares == on_host.squares);
-    EXPECT_EQ(on_device.below, on_host.below);
-    EXPECT_TRUE(on_device.squares_below == on_host.squares_below);
-    EXPECT_EQ(device.not_zero(c).count, host.not_zero(c).count);
-    EXPECT_EQ(device.not_zero(c).first, host.not_zero(c).first);
+    EXPECT_EQ(device.count_into(on_device, c), host.count_into(on_host, c));
+    EXPECT_EQ(on_device, on_host);
     EXPECT_EQ(column_of(device, c), column_of(host, c));
   }
-  device.minimum_of(0, 1);  // the sorted copy of the old one must not be used
-  EXPECT_EQ(device.order_statistics(kColumns, ranks, INT32_MAX), host.order_statistics(0, ranks, INT32_MAX));
   std::vector<std::int32_t> one(1);
   EXPECT_THROW(device.read(0, paths, one), std::out_of_range);
-  EXPECT_THROW(device.sum(kColumns + 1), std::out_of_range);
-  EXPECT_THROW(device.minimum_of(4, 2), std::out_of_range);
+  EXPECT_THROW(device.answer({Kind::sums, kColumns, 0, 0}), std::out_of_range);
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, DeviceReductions, testing::Values(1, 2, 129, 10'000, 1'000'003));

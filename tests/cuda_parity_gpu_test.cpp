@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/cpu/pilot.hpp"
@@ -18,11 +19,12 @@ namespace {
 
 class CudaParity : public GpuTest, public testing::WithParamInterface<const char*> {
  protected:
-  void compare(const PathRange& paths) {
+  void compare(const PathRange& paths, std::vector<std::uint64_t> list = {}) {
     const Scenario scenario = company_.data.view();
     const std::vector<BinRange> bins = pilot_bins(scenario, paths.seed);
     RunPlan plan;
     plan.paths = paths;
+    plan.list = std::move(list);
     const Outcomes cpu = make_cpu_backend()->simulate(scenario, plan, bins);
     const Outcomes cuda = make_cuda_backend()->simulate(scenario, plan, bins);
     SCOPED_TRACE(testing::Message() << GetParam() << ", seed " << paths.seed << ", paths " << paths.first << "+"
@@ -46,6 +48,12 @@ TEST_P(CudaParity, MoreThanOneLaunch) { compare({2, 5, 500'001}); }
 TEST_P(CudaParity, PathNumbersBeyond32Bits) {
   compare({3, (std::uint64_t{1} << 32) - 100, 1000});
   compare({3, (std::uint64_t{1} << 63) + 1, 1000});
+}
+
+TEST_P(CudaParity, AListOfPaths) {
+  std::vector<std::uint64_t> list{7, 3, std::uint64_t{1} << 40, 3};
+  for (std::uint64_t i = 0; i < 600; ++i) list.push_back(i * i);
+  compare({5, 0, list.size()}, list);
 }
 
 // One mechanism frozen at a time, and all: conditions that stand outside the lanes.

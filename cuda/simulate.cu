@@ -136,7 +136,7 @@ struct Thread {
     const std::uint32_t failing = __ballot_sync(warp, value < 0);
     if (!leads) return;
     atomicAdd(job.sum + row, static_cast<unsigned long long>(std::int64_t{high} * 65536 + low));
-    if (series >= kMeasureCount && failing != 0) {
+    if (failing != 0 && is_headroom(scenario, series)) {
       atomicAdd(job.failing + (row - kMeasureCount * scenario.months),
                 static_cast<unsigned long long>(__popc(failing)));
     }

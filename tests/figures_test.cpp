@@ -106,6 +106,36 @@ TEST(Figures, ASelectionAsksNoMoreThanItNeedsAndGivesTheSameValues) {
   }
 }
 
+// A balance is observed where a pattern names it, and costs nothing where none does.
+TEST(Figures, BalancesOfTheTranchesAddUpToTheDebt) {
+  const Company c = company("lakeside-template.toml");
+  const auto cpu = make_cpu_backend();
+  Request asked = some_paths(3000, true);
+  const Result without = run(c, *cpu, asked);
+  EXPECT_EQ(without.answers.by_month.series, kMeasureCount + static_cast<std::int32_t>(c.covenants.size()));
+  EXPECT_EQ(by_name(without.figures()).count("tranche." + c.tranches[0].id + ".balance.2027-12.mean"), 0U);
+  asked.figures = {"tranche.*.balance.2027-12.*"};
+  const Result with = run(c, *cpu, asked);
+  const auto named = by_name(with.figures());
+  double mean = 0, plan = 0;
+  for (const Named& tranche : c.tranches) {
+    mean += named.at("tranche." + tranche.id + ".balance.2027-12.mean").value;
+    plan += named.at("tranche." + tranche.id + ".balance.2027-12.plan").value;
+  }
+  EXPECT_GT(plan, 0);
+  EXPECT_NEAR(plan, named.at("debt.2027-12.plan").value, 1e-6 * plan);
+  EXPECT_NEAR(mean, named.at("debt.2027-12.mean").value, 1e-6 * mean);
+  for (const auto& [name, figure] : by_name(without.figures())) {
+    EXPECT_TRUE(std::isnan(figure.value) || figure.value == named.at(name).value) << name;
+  }
+  asked.figures = {"tranche." + c.tranches[0].id + ".balance.2027-12.p50"};
+  asked.by_month = false;
+  asked.only_figures = true;
+  const auto one = run(c, *cpu, asked).figures(asked.figures);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].value, named.at(asked.figures[0]).value);
+}
+
 TEST(Run, MakesItsPlanItself) {
   const Company c = company("demo.toml");
   EXPECT_EQ(c.data.view().has_plan, 0U);

@@ -89,7 +89,7 @@ struct Block {
     std::int64_t total = 0;
     for (std::int32_t lane = 0; lane < count; ++lane) total += value[lane];
     memory.sum[row] += total;
-    if (series >= kMeasureCount) {
+    if (is_headroom(scenario, series)) {
       std::uint64_t failing = 0;
       for (std::int32_t lane = 0; lane < count; ++lane) failing += value[lane] < 0 ? 1U : 0U;
       memory.failing[static_cast<std::int64_t>(series - kMeasureCount) * scenario.months + month - 1] +=

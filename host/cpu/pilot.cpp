@@ -72,10 +72,10 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
       const auto first = values.begin() + std::ptrdiff_t{row} * kPilotPaths;
       auto last = first + kPilotPaths;
       BinRange& range = bins[static_cast<std::size_t>(row)] = {};
-      if (const std::int32_t v = row / months - kMeasureCount; v >= 0) {
+      if (is_headroom(scenario, row / months)) {
         // A ratio to nothing is capped and far from all others: were it in the range, they would share few
         // bins.
-        const Covenant& covenant = scenario.covenant[v];
+        const Covenant& covenant = scenario.covenant[row / months - headroom_series(0)];
         const CovenantTest test = scenario.covenant_test[covenant.first_test + row % months];
         if (test.tested == 0) continue;
         if (!is_money(covenant.metric))

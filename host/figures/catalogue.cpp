@@ -110,7 +110,18 @@ class Builder {
     for (const PathColumnTraits& each : kPathTable) {
       if (each.tells == Tells::driver) driver(each, drivers++);
     }
-    for (std::int32_t s = 0; s < series_count(scenario_); ++s) series(s);
+    for (std::int32_t m = 0; m < kMeasureCount; ++m) {
+      const auto measure = static_cast<Measure>(m);
+      series(m, std::string(key_of(measure)), std::string(label_of(measure)), unit_of(measure));
+    }
+    for (std::int32_t v = 0; v < layout_.covenants; ++v) {
+      series(headroom_series(v), "covenant." + id_of(company_.covenants, v) + ".headroom",
+             "headroom of " + name_of(company_.covenants, v), unit_of(scenario_.covenant[v].metric));
+    }
+    for (std::int32_t d = 0; d < scenario_.tranche.size; ++d) {
+      series(balance_series(scenario_, d), "tranche." + id_of(company_.tranches, d) + ".balance",
+             "balance of " + name_of(company_.tranches, d), unit_of(kDebt));
+    }
     return std::move(catalogue_);
   }
 
@@ -490,19 +501,12 @@ class Builder {
         });
   }
 
-  void series(std::int32_t s) {
-    const bool measure = s < kMeasureCount;
-    const std::int32_t v = s - kMeasureCount;
-    const std::string name = measure ? std::string(key_of(static_cast<Measure>(s)))
-                                     : "covenant." + id_of(company_.covenants, v) + ".headroom";
-    const std::string words = measure ? std::string(label_of(static_cast<Measure>(s)))
-                                      : "headroom of " + name_of(company_.covenants, v);
-    const std::string_view unit =
-        measure ? unit_of(static_cast<Measure>(s)) : unit_of(scenario_.covenant[v].metric);
+  void series(std::int32_t s, const std::string& name, const std::string& words, std::string_view unit) {
     // A headroom is known in months with a test.
+    const std::int32_t v = s - headroom_series(0);
     std::vector<std::pair<std::int32_t, std::string>> months;
     for (std::int32_t t = 1; t <= scenario_.months; ++t) {
-      if (measure || scenario_.covenant_test[v * scenario_.months + t - 1].tested != 0)
+      if (!is_headroom(scenario_, s) || scenario_.covenant_test[v * scenario_.months + t - 1].tested != 0)
         months.emplace_back(t, month_name(t));
     }
     add({.name = name,

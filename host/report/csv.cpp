@@ -154,11 +154,19 @@ std::string monthly_csv(const Company& company, const RiskReport& risk) {
   for (const int percent : kBandPercents) header.text(fmt::format("p{}", percent));
   header.text("bin_width").text("out_of_range").end(out);
   for (const Series& series : risk.bands) {
-    const auto v = static_cast<std::size_t>(series.covenant);
-    const std::string name =
-        series.covenant < 0 ? std::string(key_of(series.measure)) : "headroom/" + company.covenants[v].id;
-    const std::string_view unit =
-        series.covenant < 0 ? unit_of(series.measure) : unit_of(risk.covenants[v].metric);
+    std::string name;
+    std::string_view unit;
+    if (series.covenant >= 0) {
+      const auto v = static_cast<std::size_t>(series.covenant);
+      name = "headroom/" + company.covenants[v].id;
+      unit = unit_of(risk.covenants[v].metric);
+    } else if (series.tranche >= 0) {
+      name = "balance/" + company.tranches[static_cast<std::size_t>(series.tranche)].id;
+      unit = unit_of(kDebt);
+    } else {
+      name = key_of(series.measure);
+      unit = unit_of(series.measure);
+    }
     for (std::size_t t = 0; t < series.months.size(); ++t) {
       const Band& band = series.months[t];
       if (band.paths == 0) continue;

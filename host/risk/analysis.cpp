@@ -140,7 +140,7 @@ RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> 
   for (const PathColumnTraits& each : kPathTable) {
     if (each.tells == Tells::driver) report.drivers.push_back({each.column, {}, {}, {}});
   }
-  report.bands.resize(at(series_count(scenario)));
+  report.bands.resize(at(balance_series(scenario, scenario.tranche.size)));
   return report;
 }
 
@@ -220,19 +220,27 @@ Estimate mean_of(const Answers& answers, const Question& question, double units)
 
 Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t series,
                  std::span<const std::int32_t> plan) {
-  const std::int32_t covenant = series < kMeasureCount ? -1 : series - kMeasureCount;
   Series found;
-  found.covenant = covenant;
-  found.measure = covenant < 0 ? static_cast<Measure>(series) : kMeasureCount;
-  const double units =
-      covenant < 0 ? units_of_measure(scenario, found.measure) : units_of_headroom(scenario, covenant);
+  double units = units_of_measure(scenario, kDebt);  // a tranche's balance
+  if (series < kMeasureCount) {
+    found.measure = static_cast<Measure>(series);
+    units = units_of_measure(scenario, found.measure);
+  } else if (is_headroom(scenario, series)) {
+    found.covenant = series - headroom_series(0);
+    units = units_of_headroom(scenario, found.covenant);
+  } else {
+    found.tranche = series - balance_series(scenario, 0);
+  }
+  found.months.resize(at(by_month.months));
+  if (series >= by_month.series) return found;
+  const std::int32_t covenant = found.covenant;
   // Not of a ratio that may be one to nothing: a few capped values would make it up.
   const bool has_mean = covenant < 0 || is_money(scenario.covenant[covenant].metric);
   for (std::int32_t month = 0; month < by_month.months; ++month) {
     const std::size_t cell = at(series) * at(by_month.months) + at(month);
     const std::span bins(by_month.histogram.data() + cell * kBins, kBins);
     const BinRange range = by_month.bins[cell];
-    Band band;
+    Band& band = found.months[at(month)];
     for (const std::uint64_t count : bins) band.paths += count;
     if (band.paths > 0) {
       if (has_mean)
@@ -244,7 +252,6 @@ Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t
       }
     }
     if (!plan.empty() && plan[cell] != kFixedMax) band.plan = plan[cell] / units;
-    found.months.push_back(band);
   }
   return found;
 }

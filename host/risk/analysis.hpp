@@ -152,8 +152,9 @@ struct Band {
   const HistogramQuantile& quantile(int percent) const;  // one of kBandPercents
 };
 struct Series {
-  std::int32_t covenant = -1;  // >= 0: its headroom; -1: a measure
-  Measure measure{};
+  Measure measure = kMeasureCount;
+  std::int32_t covenant = -1;  // >= 0: its headroom
+  std::int32_t tranche = -1;   // >= 0: its balance
   std::vector<Band> months;  // [months]
 };
 
@@ -180,7 +181,7 @@ struct RiskReport {
   std::vector<CustomerRisk> customers;
   std::vector<DriverMeans> drivers;
   Violations violations;
-  std::vector<Series> bands;  // measures, then covenants
+  std::vector<Series> bands;  // measures, covenants, tranches
 };
 
 // A report whose places are made and whose paths are not in yet: what the scenario and the plan alone say.

@@ -16,12 +16,19 @@ Result run(const Company& company, Backend& backend, const Request& request) {
   Result result;
   result.data = company.data;
   make_plan(result.data);
-  const Scenario scenario = result.data.view();
+  Scenario scenario = result.data.view();
   result.catalogue = catalogue(company, scenario);
   if (const auto unknown = unmatched(result.catalogue, scenario, request.figures); !unknown.empty()) {
     throw UnknownFigure(fmt::format("{} names no figure of {}", fmt::join(unknown, ", "), company.name));
   }
   result.selection = select_figures(result.catalogue, scenario, request.figures, request.only_figures);
+  const auto asks_balance = [&](std::int32_t cell) {
+    return cell / scenario.months >= balance_series(scenario, 0);
+  };
+  if (std::any_of(result.selection.cells.begin(), result.selection.cells.end(), asks_balance)) {
+    result.data.parameters.observed_tranches = scenario.tranche.size;
+    scenario = result.data.view();
+  }
 
   Asked asked;
   asked.questions = questions_of(result.catalogue, result.selection);

@@ -13,9 +13,6 @@ namespace headroom {
 constexpr Real kFixedOne = 10000.0F;  // ratios, rates, prices, months: 1e-4 units
 constexpr std::int32_t kFixedMax = 1 << 30;
 
-// Each covenant's headroom follows the measures as one more series (metric's unit, fixed point; an amount in
-// money); only tested months count.
-
 constexpr std::int32_t kBins = 1024;
 constexpr std::int32_t kNotCounted = -1;
 // Bin of x: (x - lo) >> shift, clamped to the end bins; width 2^shift. shift kNotCounted: no histogram is asked
@@ -78,7 +75,14 @@ HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {
   return {last.year + 1, last.quarter + 1, s.covenant.size, s.site.size, s.customer.size, s.parent()};
 }
 
-// Integer totals by month. series = measure, then kMeasureCount + covenant for headroom.
-HEADROOM_HD std::int32_t series_count(const Scenario& s) { return kMeasureCount + s.covenant.size; }
+// The series by month: measures, covenants' headrooms, and tranches' balances where they are observed.
+HEADROOM_HD std::int32_t headroom_series(std::int32_t v) { return kMeasureCount + v; }
+HEADROOM_HD std::int32_t balance_series(const Scenario& s, std::int32_t d) {
+  return headroom_series(s.covenant.size) + d;
+}
+HEADROOM_HD bool is_headroom(const Scenario& s, std::int32_t series) {
+  return series >= headroom_series(0) && series < headroom_series(s.covenant.size);
+}
+HEADROOM_HD std::int32_t series_count(const Scenario& s) { return balance_series(s, s.observed_tranches); }
 
 }  // namespace headroom

@@ -356,6 +356,7 @@ struct Scenario {
   std::uint32_t switches = kAllSwitches;
   std::uint32_t variables_on_plan = 0;  // bits of Variable
   std::uint32_t has_plan = 0;
+  std::int32_t observed_tranches = 0;  // 0 or tranche.size: their balances are observed by month
   Real correlation[kFactorCount][kFactorCount] = {};  // lower Cholesky factor
   DemandParams demand{};
   PriceParams price{};

@@ -121,21 +121,21 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   };
   lanes.each([&](auto p) HEADROOM_LANE {
     const std::int32_t room = headroom_of(M::value(inputs(p)), threshold, sign, scale);
-    p.store(l.observed, Observed{room}, kMeasureCount + v);
+    p.store(l.observed, Observed{room}, headroom_series(v));
   });
   if (covenant.springing_share > 0.0F) {
     // A test that does not spring is passed, if only just.
     lanes.each([&](auto p) HEADROOM_LANE {
       const TrancheState drawn = p.load(l.tranche, tranche);
       const Real size = static_cast<Real>(drawn.balance) + static_cast<Real>(drawn.undrawn);
-      const std::int32_t room = p.load(l.observed, kMeasureCount + v).value;
+      const std::int32_t room = p.load(l.observed, headroom_series(v)).value;
       const bool springs = static_cast<Real>(drawn.balance) > covenant.springing_share * size;
-      p.store(l.observed, Observed{select(springs, room, max(room, 0))}, kMeasureCount + v);
+      p.store(l.observed, Observed{select(springs, room, max(room, 0))}, headroom_series(v));
     });
   }
   lanes.each([&](auto p) HEADROOM_LANE {
     CovenantState state =
-        test_covenant(p.load(l.covenant, v), p.load(l.observed, kMeasureCount + v).value, month);
+        test_covenant(p.load(l.covenant, v), p.load(l.observed, headroom_series(v)).value, month);
     p.store(l.covenant, state, v);
   });
   if (covenant.plain()) return;
@@ -146,7 +146,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   const std::int32_t parent = s.parent();
   const Money parent_minimum = s.entity[parent].min_cash;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const std::int32_t room = p.load(l.observed, kMeasureCount + v).value;
+    const std::int32_t room = p.load(l.observed, headroom_series(v)).value;
     const Money spare = p.load(l.position, parent).cash - parent_minimum;
     const MetricInputs x = inputs(p);
     const Verdict verdict = judge(covenant, p.load(l.covenant, v), room, M::missing(x, threshold), spare,

@@ -192,7 +192,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     with_metric(s.covenant[v].metric, [&](auto metric) HEADROOM_LANE {
       test_covenant<decltype(metric)>(s, l, v, month, test.threshold, lanes);
     });
-    lanes.observe(kMeasureCount + v, month);
+    lanes.observe(headroom_series(v), month);
   }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const bool tested = s.covenant_test[s.covenant[v].first_test + month - 1].tested != 0;
@@ -201,6 +201,13 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
 
   // 7. What is reported and kept.
   for (std::int32_t m = 0; m < kMeasureCount; ++m) lanes.observe(m, month);
+  for (std::int32_t d = 0; d < s.observed_tranches; ++d) {
+    const std::int32_t series = balance_series(s, d);
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.store(l.observed, Observed{p.load(l.tranche, d).balance}, series);
+    });
+    lanes.observe(series, month);
+  }
   lanes.each([&](auto p) HEADROOM_LANE { total_up(l, p); });
   const bool last = month == s.months;
   const ColumnLayout columns = column_layout(s);

@@ -137,7 +137,7 @@ struct Thread {
     if (!leads) return;
     atomicAdd(job.sum + row, static_cast<unsigned long long>(std::int64_t{high} * 65536 + low));
     if (failing != 0 && is_headroom(scenario, series)) {
-      atomicAdd(job.failing + (row - kMeasureCount * scenario.months),
+      atomicAdd(job.failing + (row - headroom_series(0) * scenario.months),
                 static_cast<unsigned long long>(__popc(failing)));
     }
 #endif

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 
@@ -32,6 +33,7 @@ std::map<std::string, Figure> by_name(const std::vector<Figure>& figures) {
 }
 
 TEST(Figures, NamesAreUniqueAndNeedNoQuotes) {
+  const std::regex a_month("-?[0-9]+-[0-9]{2}(?=[.]|$)");
   for (const char* file : config_files) {
     const Company c = company(file);
     const Scenario s = c.data.view();
@@ -43,6 +45,12 @@ TEST(Figures, NamesAreUniqueAndNeedNoQuotes) {
       EXPECT_EQ(figure.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_"), std::string::npos)
           << figure.name;
       EXPECT_FALSE(figure.words.empty()) << figure.name;
+      // What looks like a month is one of the horizon's.
+      std::smatch month;
+      if (std::regex_search(figure.name, month, a_month)) {
+        EXPECT_GE(month.str(), config::format_month(config::month_end(c.as_of, 1))) << figure.name;
+        EXPECT_LE(month.str(), config::format_month(config::month_end(c.as_of, s.months))) << figure.name;
+      }
     }
     EXPECT_GT(names.size(), 1000U) << file;
   }

@@ -93,6 +93,7 @@ class Table {
   E choice(std::string_view key, const std::vector<std::pair<std::string_view, E>>& choices,
            std::optional<std::type_identity_t<E>> fallback = {}) const {
     std::vector<std::string> names;
+    names.reserve(choices.size());
     for (const auto& each : choices) names.emplace_back(each.first);
     const std::int32_t index = pick(key, names, !fallback);
     if (index < 0) return fallback ? *fallback : choices.front().second;

@@ -92,7 +92,7 @@ struct Block {
     if (is_headroom(scenario, series)) {
       std::uint64_t failing = 0;
       for (std::int32_t lane = 0; lane < count; ++lane) failing += value[lane] < 0 ? 1U : 0U;
-      memory.failing[static_cast<std::int64_t>(series - kMeasureCount) * scenario.months + month - 1] +=
+      memory.failing[static_cast<std::int64_t>(series - headroom_series(0)) * scenario.months + month - 1] +=
           failing;
     }
   }

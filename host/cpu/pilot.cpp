@@ -72,12 +72,13 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
       const auto first = values.begin() + std::ptrdiff_t{row} * kPilotPaths;
       auto last = first + kPilotPaths;
       BinRange& range = bins[static_cast<std::size_t>(row)] = {};
-      if (is_headroom(scenario, row / months)) {
+      const std::int32_t series = row / months;
+      if (!has_value(scenario, series, row % months + 1)) continue;
+      if (is_headroom(scenario, series)) {
         // A ratio to nothing is capped and far from all others: were it in the range, they would share few
         // bins.
-        const Covenant& covenant = scenario.covenant[row / months - headroom_series(0)];
+        const Covenant& covenant = scenario.covenant[series - headroom_series(0)];
         const CovenantTest test = scenario.covenant_test[covenant.first_test + row % months];
-        if (test.tested == 0) continue;
         if (!is_money(covenant.metric))
           last = std::remove_if(first, last, [&](std::int32_t x) { return is_capped(x, test.threshold); });
       }

@@ -66,14 +66,11 @@ class Worker {
         static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months) + 1, 0);
     memory_.sum = sum_.data();
     memory_.failing = failing_.data();
-    // Measures are observed every month, covenants where they are tested.
-    for (std::size_t row = 0; row < rows; ++row) {
-      const auto months = static_cast<std::size_t>(scenario.months);
-      const auto covenant = static_cast<std::int32_t>(row / months) - kMeasureCount;
-      const auto month = static_cast<std::int32_t>(row % months);
-      if (bins[row].shift == kNotCounted) continue;
-      if (covenant < 0 || scenario.covenant_test[scenario.covenant[covenant].first_test + month].tested != 0)
-        observed_.push_back(row);
+    std::size_t row = 0;
+    for (std::int32_t series = 0; series < series_count(scenario); ++series) {
+      for (std::int32_t month = 1; month <= scenario.months; ++month, ++row) {
+        if (bins[row].shift != kNotCounted && has_value(scenario, series, month)) observed_.push_back(row);
+      }
     }
   }
 

@@ -340,10 +340,10 @@ class Builder {
         units_of_headroom(scenario_, v), layout_.min_headroom(v),
         true, [risk](auto& report) -> auto& { return risk(report).min_headroom; }, nullptr, kFixedMax);
     // Failing tests are counted by month beside the columns, so they need no question.
-    const std::size_t tests = blank_report(scenario_, {}).covenants[at(v)].tests.size();
     std::vector<std::string> dates;
-    for (const CovenantRisk::Test& test : blank_report(scenario_, {}).covenants[at(v)].tests)
-      dates.push_back(month_name(test.month));
+    for (std::int32_t t = 1; t <= months; ++t) {
+      if (has_value(scenario_, headroom_series(v), t)) dates.push_back(month_name(t));
+    }
     add({.name = name + ".failing",
          .fill =
              [risk, v, months](RiskReport& report, const Source& from) {
@@ -354,7 +354,7 @@ class Builder {
              },
          .expand =
              [=](const RiskReport& report, std::vector<Figure>& out) {
-               for (std::size_t k = 0; k < tests; ++k) {
+               for (std::size_t k = 0; k < dates.size(); ++k) {
                  const CovenantRisk::Test& test = risk(report).tests[k];
                  push(out, name + ".failing." + dates[k], test.failing,
                       "the test of " + label + " in " + dates[k] + " fails");
@@ -454,6 +454,7 @@ class Builder {
           return risk(report).lost_if_it_leaves;
         });
     std::vector<Question> fees;
+    fees.reserve(at(layout_.customers));
     for (std::int32_t k = 0; k < layout_.customers; ++k)
       fees.push_back({Ask::distribution, layout_.customer_fees(k), 0, kNoMarker});
     add({.name = name + ".fees_share",
@@ -502,12 +503,9 @@ class Builder {
   }
 
   void series(std::int32_t s, const std::string& name, const std::string& words, std::string_view unit) {
-    // A headroom is known in months with a test.
-    const std::int32_t v = s - headroom_series(0);
     std::vector<std::pair<std::int32_t, std::string>> months;
     for (std::int32_t t = 1; t <= scenario_.months; ++t) {
-      if (!is_headroom(scenario_, s) || scenario_.covenant_test[v * scenario_.months + t - 1].tested != 0)
-        months.emplace_back(t, month_name(t));
+      if (has_value(scenario_, s, t)) months.emplace_back(t, month_name(t));
     }
     add({.name = name,
          .series = s,
@@ -522,7 +520,8 @@ class Builder {
                  const Band band = bands.empty() ? Band{} : bands[at(t - 1)];
                  if (!bands.empty() && band.paths == 0) continue;  // not observed
                  const std::size_t first = out.size();
-                 const std::string full = name + "." + month, said = words + " in " + month;
+                 const std::string full = fmt::format("{}.{}", name, month);
+                 const std::string said = fmt::format("{} in {}", words, month);
                  push_plan(out, full, band.plan, unit, said);
                  push(out, full + ".mean", band.mean, unit, said + ": mean");
                  for (std::size_t k = 0; k < kBandPercents.size(); ++k) {

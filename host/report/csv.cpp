@@ -121,7 +121,8 @@ std::string covenants_csv(const Company& company, const RiskReport& risk) {
   header.text("bin_width").text("out_of_range").end(out);
   for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
     const CovenantRisk& covenant = risk.covenants[v];
-    const Series& headroom = risk.bands[static_cast<std::size_t>(kMeasureCount) + v];
+    const Series& headroom =
+        risk.bands[static_cast<std::size_t>(headroom_series(static_cast<std::int32_t>(v)))];
     for (const CovenantRisk::Test& test : covenant.tests) {
       const auto row = static_cast<std::size_t>(test.month) - 1;
       const Band& band = headroom.months[row];

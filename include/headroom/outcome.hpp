@@ -83,6 +83,11 @@ HEADROOM_HD std::int32_t balance_series(const Scenario& s, std::int32_t d) {
 HEADROOM_HD bool is_headroom(const Scenario& s, std::int32_t series) {
   return series >= headroom_series(0) && series < headroom_series(s.covenant.size);
 }
+// A headroom has a value in months with a test, the others in every month (1-based).
+HEADROOM_HD bool has_value(const Scenario& s, std::int32_t series, std::int32_t month) {
+  return !is_headroom(s, series) ||
+         s.covenant_test[s.covenant[series - headroom_series(0)].first_test + month - 1].tested != 0;
+}
 HEADROOM_HD std::int32_t series_count(const Scenario& s) { return balance_series(s, s.observed_tranches); }
 
 }  // namespace headroom

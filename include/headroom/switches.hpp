@@ -55,10 +55,6 @@ constexpr std::uint32_t kSwitchCount = detail::kSwitchPlaces;
 static_assert(kSwitchCount < 32);
 constexpr std::uint32_t kAllSwitches = (1U << kSwitchCount) - 1;
 
-#define HEADROOM_ROW(bit, name, label, actor) | (Actor::actor == Actor::decision ? bit : 0U)
-constexpr std::uint32_t kDecisions = 0U HEADROOM_SWITCHES(HEADROOM_ROW);
-#undef HEADROOM_ROW
-
 struct SwitchTraits {
   Switch bit;
   const char* name;  // key of the config
@@ -68,6 +64,12 @@ struct SwitchTraits {
 #define HEADROOM_ROW(bit, name, label, actor) {bit, name, label, Actor::actor},
 inline constexpr SwitchTraits kSwitchTable[] = {HEADROOM_SWITCHES(HEADROOM_ROW)};
 #undef HEADROOM_ROW
+
+constexpr std::uint32_t kDecisions = [] {
+  std::uint32_t bits = 0;
+  for (const SwitchTraits& each : kSwitchTable) bits |= each.actor == Actor::decision ? each.bit : 0U;
+  return bits;
+}();
 static_assert(well_named(kSwitchTable));
 
 #undef HEADROOM_SWITCHES

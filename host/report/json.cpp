@@ -235,7 +235,8 @@ Json results(const Company& company, const Scenario& scenario, const RiskReport&
 
 std::string summary_json(const Company& company, const Scenario& scenario, const RiskReport& risk,
                          const std::vector<GuidanceCheck>& guidance, const RunFacts& facts) {
-  const Json run = {{"version", facts.version},
+  const Json run = {{"schema", kSummarySchema},
+                    {"version", facts.version},
                     {"commit", facts.commit},
                     {"backend", facts.backend},
                     {"reason", facts.reason},

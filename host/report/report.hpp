@@ -41,6 +41,8 @@ std::string check_text(const Company& company, const Scenario& scenario);
 
 // Files. The part `results` of summary.json and the CSV files hold nothing that depends on backend, threads or
 // time.
+// The number of summary.schema.json; a member removed or given another meaning raises it.
+constexpr int kSummarySchema = 1;
 std::string summary_json(const Company& company, const Scenario& scenario, const RiskReport& risk,
                          const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
 std::string fcf_csv(const Company& company, const RiskReport& risk);

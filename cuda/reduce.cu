@@ -80,7 +80,7 @@ std::vector<Int128> DeviceColumns::answer(const Question& question) {
   const std::int32_t* const values = data(question.column);
   const auto policy = policy_with(scratch_);
   const auto sums = [&](const column_ops::SumsWhere& where) -> std::vector<Int128> {
-    const Sums found = column_ops::sums_where(policy, where, paths_);
+    const Sums found = column_ops::sums(policy, where, paths_);
     return {found.number, found.sum, found.squares};
   };
   switch (question.kind) {
@@ -117,7 +117,7 @@ std::vector<std::int32_t> DeviceColumns::order_statistics(std::int32_t column,
 }
 
 Sums DeviceColumns::sums_of_smallest(std::int32_t column, std::uint64_t count) {
-  return column_ops::sums(policy_with(scratch_), sorted(column), std::min(count, paths_));
+  return column_ops::sums(policy_with(scratch_), column_ops::SumsAt{sorted(column)}, std::min(count, paths_));
 }
 
 std::vector<Int128> DeviceColumns::counts(std::int32_t column, std::int32_t size) {
@@ -150,7 +150,7 @@ Sums DeviceColumns::count_into(Tally& tally, std::int32_t column) {
   count.copy_to(found);
   for (std::size_t i = 0; i < found.size(); ++i) tally.count[i] += found[i];
   const auto at_most = [&](std::int32_t limit) {
-    return column_ops::sums_where(policy_with(scratch_), {values, values, limit}, paths_);
+    return column_ops::sums(policy_with(scratch_), column_ops::SumsWhere{values, values, limit}, paths_);
   };
   if (found[0] != 0) tally.below = tally.below + at_most(std::min(tally.lo, tally.none) - 1);
   return at_most(tally.none - 1);

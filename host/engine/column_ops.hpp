@@ -24,11 +24,6 @@ namespace headroom::column_ops {
 struct IsNotZero {
   HEADROOM_HD bool operator()(std::int32_t value) const { return value != 0; }
 };
-struct SumsOf {
-  HEADROOM_HD Sums operator()(std::int32_t value) const {
-    return {1, value, static_cast<Int128>(std::int64_t{value} * value)};
-  }
-};
 
 // Order-preserving between int32 and uint32, and its inverse.
 struct Biased {
@@ -38,8 +33,16 @@ struct Biased {
   HEADROOM_HD std::uint32_t operator()(std::uint32_t biased) const { return biased ^ 0x80000000U; }
 };
 
+HEADROOM_HD Sums sums_of(std::int32_t value) {
+  return {1, value, static_cast<Int128>(std::int64_t{value} * value)};
+}
+
 // Functors over a path.
 
+struct SumsAt {
+  const std::int32_t* column;
+  HEADROOM_HD Sums operator()(std::uint64_t path) const { return sums_of(column[path]); }
+};
 struct BothAtMost {
   const std::int32_t* a;
   const std::int32_t* b;
@@ -51,7 +54,7 @@ struct SumsWhere {
   const std::int32_t* flag;
   std::int32_t limit;
   HEADROOM_HD Sums operator()(std::uint64_t path) const {
-    return flag[path] <= limit ? SumsOf{}(column[path]) : Sums{};
+    return flag[path] <= limit ? sums_of(column[path]) : Sums{};
   }
 };
 struct PathIfNotZero {
@@ -80,15 +83,13 @@ struct CountAtMost {
 
 // Reductions of an unsorted column.
 
-template <class Policy>
-Sums sums(const Policy& policy, const std::int32_t* column, std::uint64_t paths) {
-  return thrust::transform_reduce(policy, column, column + paths, SumsOf{}, Sums{}, thrust::plus<Sums>{});
-}
-
-template <class Policy>
-Sums sums_where(const Policy& policy, const SumsWhere& where, std::uint64_t paths) {
+// `at` is SumsAt or SumsWhere. The paths are counted, and no pointer is passed: CUB of CUDA 13.0 loads four
+// integers at a time from a pointer also where an accumulator of Sums' size leaves a thread two of them
+// (agent_reduce.cuh: VectorT is of the policy's VECTOR_LOAD_LENGTH), at addresses that are not aligned.
+template <class At, class Policy>
+Sums sums(const Policy& policy, const At& at, std::uint64_t paths) {
   const thrust::counting_iterator<std::uint64_t> first(0);
-  return thrust::transform_reduce(policy, first, first + static_cast<std::ptrdiff_t>(paths), where, Sums{},
+  return thrust::transform_reduce(policy, first, first + static_cast<std::ptrdiff_t>(paths), at, Sums{},
                                   thrust::plus<Sums>{});
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tranches, and how an entity's cash is balanced: MODEL.md 5.
+// Tranches, and how an entity's cash is balanced. See MODEL.md 5.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct TrancheStep {
   DebtFlows flows;
 };
 
-// What of a tranche's coupon is the same on every path.
+// The terms of a tranche's coupon that are the same on every path.
 struct CouponTerms {
   Real hedged_share, fixed_leg, floor, step_up;
 };
@@ -36,8 +36,8 @@ HEADROOM_HD CouponTerms coupon_terms(const Scenario& s, const Tranche& d, std::i
   return {fixed ? 1.0F : d.hedged_share, fixed ? d.fixed_rate : d.swap_rate, d.floor, step_up};
 }
 
-// Per year. The hedged share pays the swap rate, the rest max(r, floor); both the spread, its step-ups, and
-// what a breach adds. A fixed rate is a hedged share of 1.
+// Rate per year. The hedged share pays the swap rate, the rest pays max(r, floor). Both pay the spread, its
+// step-ups and the margin that a breach adds. A fixed rate is a hedged share of 1.
 HEADROOM_HD Real coupon_of(const CouponTerms& x, const TrancheState& state, Real margin, const MarketState& m) {
   const Real hedged = select(state.refinanced != 0, 0.0F, x.hedged_share);
   return fma(hedged, x.fixed_leg, (1.0F - hedged) * max(m.short_rate, x.floor)) + state.spread +
@@ -45,8 +45,9 @@ HEADROOM_HD Real coupon_of(const CouponTerms& x, const TrancheState& state, Real
 }
 HEADROOM_HD Money interest_of(Real balance, Real coupon) { return money(balance * coupon * (1.0F / 12.0F)); }
 
-// Coupon on the opening balance, fee on the undrawn. Draws fall on the month end, so the interest of a month is
-// known without a circle, but where the draws themselves pay interest: draw_with_interest().
+// The coupon on the opening balance and the fee on the undrawn amount. Draws fall on the month end, so the
+// month's interest does not depend on the month's draw. The exception is a draw that pays interest itself:
+// draw_with_interest().
 HEADROOM_HD DebtFlows pay_interest(const CouponTerms& x, const TrancheState& state, Real margin,
                                    DebtFlows flows, const MarketState& m) {
   flows.interest += interest_of(static_cast<Real>(state.balance), coupon_of(x, state, margin, m));
@@ -58,8 +59,8 @@ HEADROOM_HD DebtFlows pay_commitment_fee(Real fee, const TrancheState& state, De
   return flows;
 }
 
-// A tranche that lenders have called: nothing more is drawn; the parent, or a borrower that it guarantees, owes
-// the balance at once, another only what it has.
+// A tranche that its lenders have called. Nothing more is drawn. The parent, or a borrower that the parent
+// guarantees, owes the whole balance at once; any other borrower owes only the cash that it has.
 HEADROOM_HD TrancheStep call_in(const TrancheControl& control, TrancheState state, DebtFlows flows,
                                 Mask recourse) {
   const Money called = select(control.accelerated != 0, state.balance, 0);
@@ -72,7 +73,7 @@ HEADROOM_HD TrancheStep call_in(const TrancheControl& control, TrancheState stat
   return {state, flows};
 }
 
-// Level amortisation of what is drawn over the payments left; a refinanced tranche is a bullet.
+// Level amortisation of the drawn balance over the payments left. A refinanced tranche is a bullet.
 HEADROOM_HD TrancheStep amortise(TrancheState state, DebtFlows flows, Real payments_left, Mask lease) {
   const Money level = min(money(static_cast<Real>(state.balance) / payments_left), state.balance);
   const Money paid = select(state.refinanced != 0, 0, level);
@@ -83,9 +84,10 @@ HEADROOM_HD TrancheStep amortise(TrancheState state, DebtFlows flows, Real payme
   return {state, flows};
 }
 
-// At maturity: convert where the share price allows it, extend where the market does and the lenders have not
-// called it, drawn or not; else repay, and the undrawn lapses. `conversion_price` and `leverage_limit` are out
-// of reach where a tranche can't convert or be refinanced.
+// At maturity a tranche is converted if the share price allows it. Else it is extended if the market allows
+// it and the lenders have not called it (drawn or not). Else it is repaid, and the undrawn amount lapses. A
+// tranche that cannot convert or be refinanced gets a `conversion_price` or `leverage_limit` that is never
+// reached.
 HEADROOM_HD TrancheStep mature(TrancheState state, DebtFlows flows, const EntityState& entity,
                                const MarketState& m, std::int32_t accelerated, Real conversion_price,
                                Real leverage_limit, Real refinance_spread, Real ledger_usd) {
@@ -105,7 +107,7 @@ HEADROOM_HD TrancheStep mature(TrancheState state, DebtFlows flows, const Entity
   return {state, flows};
 }
 
-// The end of a refinanced tranche's second term.
+// The end of a refinanced tranche's second term: the balance is repaid.
 HEADROOM_HD TrancheStep repay_refinanced(TrancheState state, DebtFlows flows) {
   const Money repaid = select(state.refinanced != 0, state.balance, 0);
   state.balance -= repaid;
@@ -115,7 +117,8 @@ HEADROOM_HD TrancheStep repay_refinanced(TrancheState state, DebtFlows flows) {
   return {state, flows};
 }
 
-// Of an amount repaid level over a term in whole units: the instalment, and what rounding leaves to the last.
+// An amount is repaid level over a term, in whole units: the monthly instalment, and the rounding rest that
+// is added to the last one.
 struct LastInstalment {
   Money instalment, rest;
 };
@@ -124,8 +127,8 @@ HEADROOM_HD LastInstalment last_instalment(Money amount, std::int32_t term_month
   return {instalment, amount - term_months * instalment};
 }
 
-// Draws repaid one by one; those that end this month are paid in full and then due no more. A refinanced
-// tranche is a bullet.
+// Each draw is repaid on its own. A draw that ends this month pays its last instalment, and nothing is due
+// for it afterwards. A refinanced tranche is a bullet.
 HEADROOM_HD TrancheStep repay_draws(TrancheState state, DebtFlows flows, Instalments& due,
                                     const LastInstalment& ending) {
   const Money level = max(min(due.level + ending.rest, state.balance), 0);
@@ -137,11 +140,11 @@ HEADROOM_HD TrancheStep repay_draws(TrancheState state, DebtFlows flows, Instalm
   return {state, flows};
 }
 
-// What a month's draw depends on.
+// Inputs of a month's draw.
 struct Draw {
   Money newly_eligible;
-  std::int32_t open;  // the market is, or need not be, and no breach has stopped draws
-  Real spread;        // locked by it
+  std::int32_t open;  // 1: the market is open or not needed, and no breach has stopped draws
+  Real spread;        // of this draw; locked when it is drawn
 };
 
 HEADROOM_HD TrancheStep book_draw(const Draw& x, Money draw, Money of_base, Real upfront_fee_share,
@@ -159,16 +162,15 @@ HEADROOM_HD TrancheStep book_draw(const Draw& x, Money draw, Money of_base, Real
   return {state, flows};
 }
 
-// A draw on the month end of what is eligible, at most the undrawn.
+// A draw at the month end: the eligible amount, at most the undrawn.
 HEADROOM_HD TrancheStep draw_down(const Draw& x, Real upfront_fee_share, TrancheState state, DebtFlows flows) {
   state.borrowing_base = max(state.borrowing_base + x.newly_eligible, 0);
   const Money draw = select(x.open != 0, min(state.borrowing_base, state.undrawn), 0);
   return book_draw(x, draw, draw, upfront_fee_share, state, flows);
 }
 
-// A draw in the middle of the month that also pays the month's interest, its own half month included: with the
-// opening balance B, what is eligible A and the coupon c, D = A + c/12 (B + D/2), so D = (A + c/12 B) / (1 -
-// c/24).
+// A draw in mid-month that also pays the month's interest, including its own half month. With opening balance
+// B, eligible amount A and coupon c: D = A + c/12 (B + D/2), so D = (A + c/12 B) / (1 - c/24).
 HEADROOM_HD TrancheStep draw_with_interest(const Draw& x, Real coupon, Real upfront_fee_share,
                                            TrancheState state, DebtFlows flows) {
   state.borrowing_base = max(state.borrowing_base + x.newly_eligible, 0);
@@ -182,7 +184,7 @@ HEADROOM_HD TrancheStep draw_with_interest(const Draw& x, Real coupon, Real upfr
   return book_draw(x, draw, of_base, upfront_fee_share, state, flows);
 }
 
-// What a sweep leaves to a tranche, in the order of the tranches.
+// Pays a tranche its part of a sweep: at most what the tranches before it left. Returns the amount paid.
 HEADROOM_HD Money take_sweep(TrancheState& state, const TrancheControl& control, Money left, Mask always) {
   const std::int32_t takes = select(always, 1, control.swept | control.accelerated);
   const Money paid = select(takes != 0, min(state.balance, left), 0);
@@ -190,30 +192,30 @@ HEADROOM_HD Money take_sweep(TrancheState& state, const TrancheControl& control,
   return paid;
 }
 
-// The month end of an entity once income and debt service are known.
+// An entity's month end, once income and debt service are known.
 struct Closing {
   EntityState state;
   TrancheState revolver;
   Money revolver_net;  // drawn less repaid
   Money issued;        // new equity sold
-  Money from_parent;   // contributed or under the guarantee
+  Money from_parent;   // contributed, or paid under the guarantee
   Money to_parent;     // distributed
   Money swept;
-  Money shortfall;  // unmet: payment default; of the parent, liquidity default
+  Money shortfall;  // unmet: the borrower's payment default, or the parent's liquidity default
 };
 
-// Whether the parent makes good in a month what a borrower cannot pay.
+// Whether the parent pays in this month what a borrower cannot pay.
 HEADROOM_HD bool guarantees(const Entity& e, std::int32_t month) {
   return e.guaranteed != 0 && month <= e.guarantee_end;
 }
 
-// A borrower's own ways out of a lack of cash: the parent pays in what of its capex is not financed.
+// A borrower that lacks cash: the parent contributes up to the capex that draws left open.
 HEADROOM_HD Money contribution(const Entity& e, Money cash, Money unfinanced_capex) {
   return max(min(e.min_cash - cash, e.capex_contributed * unfinanced_capex), 0);
 }
 
-// The parent's: repay an open gap and the revolver from what is above the minimum; else draw the revolver, then
-// sell equity where the market is open and the price above its floor.
+// The parent. Cash above the minimum repays an open gap and then the revolver. A lack of cash is drawn on the
+// revolver, then raised by selling equity if the market is open and the price is above its floor.
 HEADROOM_HD Money raise_cash(const Entity& e, Closing& c, Money cash, const MarketState& m, Mask sells_equity,
                              std::int32_t draws_stopped, Real ledger_usd) {
   const Money gap_repaid = max(min(c.state.gap, cash - e.min_cash), 0);
@@ -237,7 +239,8 @@ HEADROOM_HD Money raise_cash(const Entity& e, Closing& c, Money cash, const Mark
   return cash + c.issued;
 }
 
-// What remains: the reserve account, the guarantee, else a default whose unpaid rest is carried as a gap.
+// A lack of cash that is still open: the reserve account pays it, then the guarantee; the rest is a default
+// and is carried as a gap.
 HEADROOM_HD Money settle_lack(Closing& c, Money cash, std::int32_t guaranteed_now) {
   const Money from_reserve = max(min(-cash, c.state.reserve), 0);
   cash += from_reserve;
@@ -250,8 +253,8 @@ HEADROOM_HD Money settle_lack(Closing& c, Money cash, std::int32_t guaranteed_no
   return cash + c.shortfall;
 }
 
-// Cash above the minimum, in order: an open gap, the reserve account up to its target, the sweep, the
-// distribution (a borrower's, unless locked).
+// Cash above the minimum is used in this order: an open gap, the reserve account up to its target, the sweep,
+// the distribution (of a borrower, unless it is locked up).
 HEADROOM_HD Money use_excess(const Entity& e, Closing& c, Money cash, Money debt_service, Money sweepable,
                              std::int32_t sweeps_all, std::int32_t distributes) {
   const Money gap_repaid = max(min(c.state.gap, cash - e.min_cash), 0);

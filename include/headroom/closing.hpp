@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An entity's month end: income, cash, balance sheet, identities; and what the path reports of it: MODEL.md 4,
-// 5, 7.
+// An entity's month end (income, cash, balance sheet, identities) and the measures that the path reports of
+// it. See MODEL.md 4, 5, 7.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace headroom {
 
-// Field by field; Money sums are exact.
+// Adds field by field; Money sums are exact.
 HEADROOM_HD SiteFlows add(const SiteFlows& a, const SiteFlows& b) {
   return {a.opex + b.opex, a.capex + b.capex, a.depreciation + b.depreciation, a.write_off + b.write_off,
           a.net_ppe + b.net_ppe};
@@ -64,7 +64,7 @@ HEADROOM_HD EntityState open_entity(const Scenario& s, std::int32_t entity) {
   return state;
 }
 
-// The parent's, whose shares are in the whole group.
+// The parent at as_of. Its shares are shares in the whole group.
 HEADROOM_HD EntityState open_parent(const Scenario& s) {
   EntityState state = open_entity(s, s.parent());
   Real ebitda = 0.0F;
@@ -80,7 +80,7 @@ HEADROOM_HD EntityState open_parent(const Scenario& s) {
   return state;
 }
 
-// Agreed equity of an entity in a month.
+// Equity agreed to be paid in to an entity in a month.
 struct EquityInflow {
   Money amount = 0;
   Real shares_million = 0.0F;
@@ -100,8 +100,8 @@ HEADROOM_HD std::int32_t out_of_range(Money amount) {
   return above | select(amount > -(1 << 30), 0, std::int32_t{kOutOfRange});
 }
 
-// Windows are differences of sums since before the horizon, of which the last thirteen month ends are kept.
-// They are taken modulo 2^32: a sum may leave 32 bits where no window does.
+// A covenant window is the difference of two cumulative sums. The sums start before the horizon; the last
+// thirteen month ends are kept. They are taken modulo 2^32: a sum may overflow 32 bits, a window does not.
 constexpr std::int32_t kWindowRows = 13;
 HEADROOM_HD std::int32_t window_row(std::int32_t entity, std::int32_t month) {
   return entity * kWindowRows + (month + kWindowRows) % kWindowRows;  // month >= -12
@@ -118,17 +118,17 @@ HEADROOM_HD void add_to_window(const StateLayout& l, std::int32_t entity, std::i
   p.store(l.window, add(p.load(l.window, window_row(entity, after)), row), window_row(entity, month));
 }
 
-// Debt to the annualised EBITDA of the last quarter.
+// Debt / annualised EBITDA of the last quarter.
 HEADROOM_HD Real leverage_of(Real debt, const WindowRow& quarter) {
   return ratio(debt, 4.0F * static_cast<Real>(quarter.ebitda), kRatioCap);
 }
 
-// What an entity is to the group.
+// An entity's role in the group.
 enum class Role : std::int32_t { alone, borrower, parent };
 
-// The parts of a closing follow each other; what one hands to the next is in EntityMonth, what entities sum to
-// in GroupMonth, and everything else is in the flows and the balance sheet. `alone` finds no sums and leaves
-// its own.
+// The parts of a closing run one after the other. EntityMonth passes values from one part to the next,
+// GroupMonth holds the sums over entities, and everything else is in the flows and the balance sheet. With
+// role `alone` there are no earlier sums: it starts from zero.
 template <Role role, class P>
 HEADROOM_HD GroupMonth sums_so_far(const StateLayout& l, const P& p) {
   if constexpr (role == Role::alone) return GroupMonth{};
@@ -141,10 +141,10 @@ HEADROOM_HD void add_violations(const StateLayout& l, std::int32_t violations, c
   store<&PathTotals::violations>(p, l.totals, totals);
 }
 
-// What of an entity's books is the same on every path.
+// The terms of an entity's books that are the same on every path.
 struct BookTerms {
   EquityInflow inflow;
-  Money run_off, opening_ppe;  // depreciation of what stood at the start, and what is left of it; straight-line
+  Money run_off, opening_ppe;  // straight-line depreciation of the opening PP&E, and the book value left of it
 };
 HEADROOM_HD Money opening_ppe_left(const Entity& e, std::int32_t month) {
   return money(static_cast<Real>(e.opening_ppe) *
@@ -157,7 +157,7 @@ HEADROOM_HD BookTerms book_terms(const Scenario& s, std::int32_t entity, std::in
   return {equity_inflow(s, entity, month), before - left, left};
 }
 
-// Income, and what it moves on the balance sheet: all but cash and how it is balanced.
+// Income, and its effect on the balance sheet. Cash is closed later.
 template <Role role, class P>
 HEADROOM_HD void book_income(const StateLayout& l, const Entity& e, const BookTerms& x, std::int32_t entity,
                              std::int32_t month, const P& p) {
@@ -192,7 +192,7 @@ HEADROOM_HD void book_income(const StateLayout& l, const Entity& e, const BookTe
                       contract.revenue};
   add_to_window(l, entity, month, month - 1, row, p);
 
-  // Cash is reconciled the other way round, from net income to the balance sheet's movements.
+  // The change in cash is computed a second way: from net income and the balance sheet's movements.
   const Money indirect = income.net_income + e.stock_compensation_month + site.depreciation + site.write_off +
                          x.run_off - (state.receivables - opening.receivables) +
                          (state.payables_opex - opening.payables_opex) + (state.deferred - opening.deferred);
@@ -224,11 +224,11 @@ HEADROOM_HD void book_income(const StateLayout& l, const Entity& e, const BookTe
   }
 }
 
-// What of an entity's cash is the same on every path.
+// The terms of an entity's cash that are the same on every path.
 struct CashTerms {
-  Real lock_up_base;  // what CFADS must reach where no debt is served; out of reach downwards without a lock-up
+  Real lock_up_base;  // CFADS that is needed where no debt is served; very negative without a lock-up
   Mask sells_equity;
-  std::int32_t guaranteed;  // 1: by the parent, this month
+  std::int32_t guaranteed;  // 1: the parent guarantees the entity this month
 };
 HEADROOM_HD CashTerms cash_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
   const Entity& e = s.entity[entity];
@@ -237,8 +237,8 @@ HEADROOM_HD CashTerms cash_terms(const Scenario& s, std::int32_t entity, std::in
           .guaranteed = guarantees(e, month) ? 1 : 0};
 }
 
-// Cash is balanced: what is lacking is raised, what is in excess is used. `revolver`: its tranche; the last
-// slot is always empty.
+// Balances cash: a lack is raised, an excess is used. `revolver`: the entity's revolver; the last slot of the
+// tranches is always empty.
 template <Role role, class P>
 HEADROOM_HD void balance_cash(const StateLayout& l, const Entity& e, const CashTerms& x, std::int32_t entity,
                               std::int32_t month, std::int32_t revolver, Real ledger_usd, const P& p) {
@@ -267,7 +267,8 @@ HEADROOM_HD void balance_cash(const StateLayout& l, const Entity& e, const CashT
   std::int32_t distributes = 0;
   if constexpr (borrower) {
     const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
-    // Above the lock-up; whole units, so where nothing is served the factor is 0 and otherwise 1.
+    // Whether DSCR is at or above the lock-up. Amounts are whole units, so the factor is 0 if no debt is
+    // served and 1 otherwise.
     const Real above = static_cast<Real>(last_3.cfads) - fma(e.lock_up_dscr, to_serve, x.lock_up_base);
     const bool open = above * min(to_serve, 1.0F) >= 0.0F;
     distributes = 1 - (control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1));
@@ -304,7 +305,8 @@ HEADROOM_HD void balance_cash(const StateLayout& l, const Entity& e, const CashT
       p);
 }
 
-// The closed entity's position; its part of the group's. `all_debt`: what its lenders hold as collateral.
+// The closed entity's position, and its part of the group's. `all_debt`: the slot with the collateral of all
+// its lenders.
 template <Role role, class P>
 HEADROOM_HD void report_position(const StateLayout& l, const Entity& e, std::int32_t entity, std::int32_t month,
                                  std::int32_t all_debt, const P& p) {
@@ -336,7 +338,8 @@ HEADROOM_HD void report_position(const StateLayout& l, const Entity& e, std::int
       p, l.group_month, group);
 }
 
-// The parent's shares are in the whole group: what it earns, less what all of it owes.
+// The parent's share price: its shares are in the whole group, so the price follows the group's EBITDA and
+// the group's net debt.
 template <Role role, class P>
 HEADROOM_HD void value_shares(const StateLayout& l, const Entity& e, std::int32_t parent, std::int32_t whole,
                               std::int32_t month, Real ledger_usd, const P& p) {
@@ -357,7 +360,7 @@ HEADROOM_HD void value_shares(const StateLayout& l, const Entity& e, std::int32_
   store<&EntityState::leverage, &EntityState::share_price>(p, l.entity, state, parent);
 }
 
-// A month end of the whole company, of which every measure of measures.hpp is a function.
+// A month end of the whole company. Every measure of measures.hpp is a function of it.
 struct MonthEnd {
   GroupMonth group;
   MarketState market;
@@ -399,7 +402,7 @@ HEADROOM_HD std::int32_t measured(Of<kMarketPrice>, const MonthEnd& x) {
 }
 HEADROOM_HD std::int32_t measured(Of<kShortRate>, const MonthEnd& x) { return fixed(x.market.short_rate); }
 
-// The month of the whole company. `stock_compensation`: of all entities.
+// Closes the month of the whole company. `stock_compensation`: sum over all entities.
 template <class P>
 HEADROOM_HD void report_month(const StateLayout& l, std::int32_t parent, Money stock_compensation, const P& p) {
   const MarketState m = p.load(l.market);
@@ -464,7 +467,7 @@ HEADROOM_HD void keep_year(const StateLayout& l, const ColumnLayout& columns, st
   p.store(l.totals, totals);
 }
 
-// A finished path, of which every path column of measures.hpp is a function.
+// A finished path. Every path column of measures.hpp is a function of it.
 struct PathEnd {
   PathTotals totals;
   PathConstants constants;

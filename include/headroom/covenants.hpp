@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Covenant tests: MODEL.md 6. Headroom is positive where safe, in the metric's unit.
+// Covenant tests: MODEL.md 6. Headroom is in the metric's unit and positive where the test is passed.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ HEADROOM_HD WindowRow subtract(const WindowRow& a, const WindowRow& b) {
           subtract_wrapping(a.contracted, b.contracted)};
 }
 
-// Headroom as an integer: fixed point; of an amount in ledger units (scale 1). `sign`: -1 for a maximum,
-// else 1.
+// Headroom as an integer: fixed point for a ratio; ledger units for an amount (scale 1). `sign`: -1 for a
+// maximum, else 1.
 HEADROOM_HD std::int32_t headroom_of(Real value, Real threshold, Real sign, Real scale) {
   return round_to_int((value - threshold) * (sign * scale));
 }
@@ -43,14 +43,14 @@ HEADROOM_HD CovenantState test_covenant(CovenantState state, std::int32_t headro
   return state;
 }
 
-// What became of a test.
+// The result of a test.
 struct Verdict {
   CovenantState state;
   Money cure, waiver_fee;  // paid by the parent; owed by the entity
 };
 
-// Cured where the parent can pay, waived where the lenders agree, else in breach. `cures_left` and
-// `waivers_left`: of the whole horizon, 0 in a month that knows none.
+// A failed test is cured if the parent can pay, else waived if the lenders grant it, else a breach.
+// `cures_left` and `waivers_left` count over the whole horizon; they are 0 in a month that allows none.
 HEADROOM_HD Verdict judge(const Covenant& c, CovenantState state, std::int32_t headroom, Real missing,
                           Money parent_cash, Money debt, Money most, std::int32_t cures_left,
                           std::int32_t waivers_left) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Customers and their contracts: default, lateness, step-down, renewal, options, prepayments: MODEL.md 3.6
-// and 4.
-//
-// Each step is one event or flow of one contract in one month; month.hpp calls those that the contract can
-// have.
+// Customers and their contracts: default, lateness, step-down, renewal, options, prepayments. See MODEL.md
+// 3.6 and 4.
+// Each step is one event or flow of one contract in one month. month/contracts.hpp calls only the steps that
+// the contract can have.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +17,8 @@
 
 namespace headroom {
 
-// Cox default: integrated intensity lambda * exp(y - beta q) against a unit exponential. Returns the state
-// after `month`.
+// Cox default: the intensity lambda * exp(y - beta q), summed, against a unit-exponential threshold. Returns
+// the state after `month`.
 HEADROOM_HD CustomerState advance_customer(const Customer& c, CustomerState state, std::int32_t month,
                                            const MarketState& m) {
   state.hazard += c.default_intensity_month * exp(fma(-c.tightness_beta, m.tightness, m.churn));
@@ -37,13 +36,13 @@ HEADROOM_HD ContractState start_contract(const Contract& c) {
   return state;
 }
 
-// USD a month for gpus at a price, in ledger units.
+// Fee of one month for `gpus` GPUs at a price, in ledger units.
 HEADROOM_HD Real ledger_fee(Real gpus, Real price_usd_per_gpu_hour, Real ledger_usd) {
   return gpus * price_usd_per_gpu_hour * (kHoursPerMonth / ledger_usd);
 }
 
-// What a step moves: the contract's own state, the site's capacity, the entity's flows; and what of the month's
-// service later steps ask for.
+// The state and flows that a step changes (the contract's state, the site's capacity, the entity's flows),
+// and the figures of the month's service that later steps need.
 struct ContractStep {
   ContractState state;
   SiteMonth site;
@@ -52,7 +51,7 @@ struct ContractStep {
   Money fee = 0;
 };
 
-// The customer's option, on its date.
+// The customer's option, decided on its date.
 HEADROOM_HD ContractState exercise_option(const Contract& c, Real u, ContractState state,
                                           const MarketState& m) {
   const Real p = logistic(fma(-c.option_beta_y, m.churn, fma(c.option_beta_q, m.tightness, c.option_alpha)));
@@ -61,8 +60,8 @@ HEADROOM_HD ContractState exercise_option(const Contract& c, Real u, ContractSta
   return state;
 }
 
-// At the end of the month of the long-stop, not in full service: the customer leaves with its probability and
-// what is unearned is refunded.
+// At the end of the long-stop month, a customer whose contract is not in full service leaves with its
+// probability. The unearned prepayment is refunded.
 HEADROOM_HD ContractStep leave(Real probability, Real u, ContractState state, ContractFlows flows) {
   const std::int32_t decided = select(u < probability, std::int32_t{kTerminated}, std::int32_t{kPending});
   state.status = select(state.status == kPending, decided, state.status);
@@ -72,7 +71,7 @@ HEADROOM_HD ContractStep leave(Real probability, Real u, ContractState state, Co
   return {state, {}, flows};
 }
 
-// Counts a contract that a step has lost. `backlog`: its contracted fees still to come before the step.
+// Counts a contract that was lost in a step. `backlog`: its remaining contracted fees before the step.
 HEADROOM_HD CustomerTotals count_loss(CustomerTotals totals, std::int32_t status_before,
                                       std::int32_t status_after, Money backlog, std::int32_t month) {
   const std::int32_t now = select(status_after >= kTerminated, select(status_before <= kInForce, 1, 0), 0);
@@ -81,20 +80,20 @@ HEADROOM_HD CustomerTotals count_loss(CustomerTotals totals, std::int32_t status
   return totals;
 }
 
-// What of a contract's month is the same on every path.
+// The terms of a contract's month that are the same on every path.
 struct ContractTerms {
   Real t;
-  Real gpus, before;              // of a whole month; of that the part before the contract date
-  Real wanted_end;                // GPUs at the month end: 0 before the contract date
-  Real full_at;                   // GPUs at the month end that count as full delivery
-  Real end_if_full;               // end of the term that then starts
-  Real fee_per_gpu;               // ledger units a month per GPU and USD per GPU-hour
-  Real take_or_pay, usage_share;  // of the fee: fixed, and with usage
+  Real gpus, before;  // contracted for a whole month; the part of the month before the contract date
+  Real wanted_end;    // GPUs at the month end: 0 before the contract date
+  Real full_at;       // GPUs at the month end that count as full delivery
+  Real end_if_full;   // end of the term if full service starts this month
+  Real fee_per_gpu;   // ledger units a month per GPU and USD per GPU-hour
+  Real take_or_pay, usage_share;  // shares of the fee: fixed, and depending on usage
   Real per_gpu;                   // 1 / contracted GPUs
   Real damages_per_price;         // full fee x share per USD per GPU-hour; 0: none this month
   Money damages_cap;
   Money prepayment_due, credit_month;
-  Real prepayment_after;  // GPUs served that must be exceeded for it
+  Real prepayment_after;  // the prepayment is due once more GPUs than this are served
   Real renewable;         // 1 or 0
   Real claim_per_fee;     // monthly recovery after a default, per last fee
 };
@@ -126,8 +125,9 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
       .claim_per_fee = customer.recovery_share * static_cast<Real>(customer.recovery_months) * (1.0F / 12.0F)};
 }
 
-// What a contract's month needs, gathered over paths: what none of them needs is not run, and would change
-// nothing. One bit for each status, and one where customer or site are gone while the contract stands.
+// The steps of a contract that some path needs this month; the other steps are not run, because they would
+// change nothing. One bit for each status, and one bit for a standing contract whose customer or site is
+// gone.
 HEADROOM_HD constexpr std::uint32_t status_bit(ContractStatus status) { return 1U << status; }
 constexpr std::uint32_t kNeedsRelease = 1U << 31;
 
@@ -138,9 +138,9 @@ HEADROOM_HD std::uint32_t contract_needs(const ContractState& state, std::int32_
   return 1U << state.status | select(state.status <= kInForce, lost, 0U);
 }
 
-// Who is served this month, what it takes from the site, and the fee: take-or-pay in full, the rest by usage;
-// the first month may be cut by the contract date, the last by the end date. `delivering`: a lane may be
-// pending.
+// The GPUs served this month, the capacity taken from the site, and the fee: the take-or-pay share in full,
+// the rest by usage. The first month may start at the contract date, the last may stop at the end date.
+// `delivering`: some lane may be pending.
 template <bool delivering>
 HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, SiteMonth site, ContractFlows flows,
                                const MarketState& m) {
@@ -166,8 +166,8 @@ HEADROOM_HD ContractStep serve(const ContractTerms& x, ContractState state, Site
   return {state, site, flows, served_end, fee};
 }
 
-// The customer is gone or the site will not come: refund where the company failed, forfeit where the customer
-// did.
+// The customer is gone or the site will not come. The prepayment is refunded if the company failed, and
+// forfeited if the customer did.
 HEADROOM_HD ContractStep release(ContractState state, ContractFlows flows, std::int32_t month,
                                  std::int32_t default_month, std::int32_t site_status) {
   const std::int32_t with_site = select(site_status >= kCancelled, std::int32_t{kReleased}, state.status);
@@ -184,7 +184,8 @@ HEADROOM_HD ContractStep release(ContractState state, ContractFlows flows, std::
 
 constexpr std::int32_t kRecoveryMonths = 12;
 
-// After a default: a share of up to so many months of the last fee, received over twelve months.
+// After a default: a share of the claim (up to a number of months of the last fee), received over twelve
+// months.
 HEADROOM_HD Money recovery(const ContractState& state, std::int32_t month, std::int32_t default_month,
                            Real claim_per_fee) {
   const Money claim = money(static_cast<Real>(state.last_fee) * claim_per_fee);
@@ -193,7 +194,7 @@ HEADROOM_HD Money recovery(const ContractState& state, std::int32_t month, std::
   return select(state.status == kDefaulted, this_month, 0);
 }
 
-// Delay damages of a month: a share of the full fee for what is missing, up to the cap.
+// Delay damages of a month: a share of the full fee for the missing part, up to the cap.
 HEADROOM_HD ContractStep charge_damages(const ContractTerms& x, ContractStep step) {
   const Real missing = fma(-step.served_end, x.per_gpu, 1.0F);
   const Money claim = money(step.state.price * x.damages_per_price * missing);
@@ -204,7 +205,7 @@ HEADROOM_HD ContractStep charge_damages(const ContractTerms& x, ContractStep ste
   return step;
 }
 
-// Prepayment, received once by a live contract when it is due and enough is served.
+// The prepayment: received once, by a live contract, when it is due and enough GPUs are served.
 HEADROOM_HD ContractStep prepay(const ContractTerms& x, ContractStep step) {
   const Money due =
       select(step.state.prepaid == 0, select(step.served_end > x.prepayment_after, x.prepayment_due, 0), 0);
@@ -216,7 +217,7 @@ HEADROOM_HD ContractStep prepay(const ContractTerms& x, ContractStep step) {
   return step;
 }
 
-// It is credited evenly over its window, at most against the month's invoice.
+// The prepayment is credited evenly over its window, each month at most the invoice.
 HEADROOM_HD ContractStep credit(const ContractTerms& x, ContractStep step) {
   const Money credited = min(min(step.state.unearned, x.credit_month), step.fee);
   step.state.unearned -= credited;
@@ -224,12 +225,13 @@ HEADROOM_HD ContractStep credit(const ContractTerms& x, ContractStep step) {
   return step;
 }
 
-// What the market would pay for the contract's GPUs today, on contract terms.
+// The market price of the contract's GPUs today, on contract terms.
 HEADROOM_HD Real contract_reference(const Contract& c, Real market_price) {
   return market_price * (1.0F - c.renewal_discount);
 }
 
-// A contract dearer than the market by more than the trigger is re-priced part of the way, at a hazard.
+// While a contract is dearer than the market by more than the trigger, it is re-priced part of the way, at a
+// hazard.
 HEADROOM_HD ContractState step_down(const Contract& c, Real threshold, ContractState state,
                                     const MarketState& m, Real market_price, Real trigger) {
   const Real reference = contract_reference(c, market_price);
@@ -242,8 +244,8 @@ HEADROOM_HD ContractState step_down(const Contract& c, Real threshold, ContractS
   return state;
 }
 
-// Uniform of the k-th renewal: the drawn word itself, later ones from it by a bijective mix (Murmur3's
-// finaliser).
+// Uniform of the k-th renewal. The first is the drawn word itself; later ones come from it by a bijective mix
+// (Murmur3's finaliser).
 HEADROOM_HD Real renewal_uniform(std::int32_t word, std::int32_t renewals) {
   const std::uint32_t h = static_cast<std::uint32_t>(word);
   std::uint32_t mixed = h + static_cast<std::uint32_t>(renewals) * 0x9E3779B9U;
@@ -253,14 +255,14 @@ HEADROOM_HD Real renewal_uniform(std::int32_t word, std::int32_t renewals) {
   return uniform(select(renewals == 0, h, mixed));
 }
 
-// 1 where a term ends this month.
+// 1 if the term ends this month.
 HEADROOM_HD std::uint32_t expires(const ContractState& state, Real t) {
   const std::uint32_t over = select(t >= state.end, 1U, 0U);
   return select(state.status == kInForce, over, select(state.status == kPending, over, 0U));
 }
 
-// At the end of the term: renewed at the market, or the GPUs go to the pool and what is left of a prepayment is
-// income.
+// The end of a term: the contract is renewed at the market, or its GPUs go to the pool and the rest of the
+// prepayment becomes income.
 HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const ContractConstants& path,
                                 ContractState state, ContractFlows flows, const MarketState& m,
                                 Real market_price, Mask random) {
@@ -274,7 +276,7 @@ HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const
   state.price = select(outcome == kInForce, contract_reference(c, market_price), state.price);
   state.end += select(outcome == kInForce, c.renewal_term_months, 0.0F);
   state.renewals += select(outcome == kInForce, 1, 0);
-  // A dated term that passes before full service is over too; what is unearned is refunded.
+  // A dated term that passes before full service ends too; the unearned prepayment is refunded.
   const std::int32_t undelivered = select(x.t >= state.end, std::int32_t{kReleased}, std::int32_t{kPending});
   const std::int32_t otherwise = select(state.status == kPending, undelivered, state.status);
   state.status = select(outcome == kEnded, std::int32_t{kEnded}, otherwise);
@@ -287,7 +289,7 @@ HEADROOM_HD ContractStep expire(const Contract& c, const ContractTerms& x, const
   return {state, {}, flows};
 }
 
-// Remaining contracted fees at contract prices.
+// Remaining contracted fees, at contract prices.
 HEADROOM_HD Money contract_backlog(const Contract& c, const ContractState& state, Real t, Real ledger_usd) {
   const Real to_end = max(state.end - t, bound(0.0F));
   const Real in_force = select(state.status == kInForce, to_end, 0.0F);

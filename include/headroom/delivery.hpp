@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a site opens, what it costs until then, and what is on line: MODEL.md 3.3 and the capex part of 4.
+// When a site opens, what it costs until then, and the share of it on line. See MODEL.md 3.3 and the capex
+// part of 4.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace headroom {
 
-// Months of delay for the standard normal y: nothing up to the on-time mass, then a shifted lognormal. The late
-// part's own quantile comes from the upper tail, so that long delays keep their precision.
+// Months of delay for the standard normal y: none up to the on-time probability, then a shifted lognormal.
+// The quantile of the late part is computed from the upper tail, so that long delays keep their precision.
 HEADROOM_HD Real delay_months(const DelayParams& d, Real y) {
   const Real tail =
       clamp(normal_cdf(-y) / max(d.p_late, 1e-6F), 1e-9F, 0x1.fffffep-1F);  // P(late part > this delay)
@@ -22,7 +23,7 @@ HEADROOM_HD Real delay_months(const DelayParams& d, Real y) {
   return select(y <= d.z_on_time, 0.0F, d.earliest_months + exp(fma(d.sigma, z, d.mu)));
 }
 
-// A delay from its own word and the path's systemic draw.
+// A delay from its own random word and the path's systemic draw.
 HEADROOM_HD Real drawn_delay(const DelayParams& d, Mask on, Real systemic, std::uint32_t word) {
   return delay_months(d, select(on, fma(d.systemic, systemic, d.own * normal(word)), 0.0F));
 }
@@ -34,20 +35,21 @@ HEADROOM_HD Real cost_multiplier(const Site& site, Mask on, Real systemic, const
   return select(on, exp(site.overrun_sigma * y) * tail, 1.0F);
 }
 
-// Integral up to x of the share on line, which rises from 0 at `ready` to 1 over `ramp`; months.
+// Integral of the share on line up to x, in months. The share rises linearly from 0 at `ready` to 1 over
+// `ramp`.
 HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp, Real per_ramp) {
   const Real age = max(x - ready, bound(0.0F));
   const Real ramping = min(age, ramp);
   return fma(0.5F * per_ramp * ramping, ramping, age - ramping);
 }
 
-// What of a site's month is the same on every path.
+// The terms of a site's month that are the same on every path.
 struct SiteTerms {
   Real t;
   Real dated_share,
-      dated_share_at_start;  // of the capex: what falls due by dates, ordering and planned opening
+      dated_share_at_start;  // of the capex: due at fixed dates (order date and planned opening)
   Real standing_cost;        // lease and staff, which run from planned dates
-  Real prelaunch_from;       // start of what of the month lies after the pre-launch start
+  Real prelaunch_from;       // start of the part of the month that lies after the pre-launch start
   Real per_ramp, per_life;   // 1 / months
 };
 HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
@@ -65,7 +67,7 @@ HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
           .per_life = 1.0F / site.life_months};
 }
 
-// Share of the GPU deliveries made by month x: they follow the actual delivery over the ramp.
+// Share of the GPU deliveries made by month x. Deliveries spread over the ramp, from the actual delivery on.
 HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x, Real per_ramp) {
   return site.delivery_share * clamp((x - delivery) * per_ramp, 0.0F, 1.0F);
 }
@@ -76,8 +78,7 @@ struct SiteStep {
   SiteFlows flows;
 };
 
-// On its order date a discretionary site waits for no one: it is ordered, or never, by the liquidity of the
-// last month end.
+// A discretionary site is ordered on its order date or never. Liquidity at the last month end decides.
 HEADROOM_HD SiteState order_site(SiteState state, Money liquidity, Money least_liquidity) {
   const std::int32_t decided =
       select(liquidity < least_liquidity, std::int32_t{kNotOrdered}, std::int32_t{kOrdered});
@@ -85,23 +86,25 @@ HEADROOM_HD SiteState order_site(SiteState state, Money liquidity, Money least_l
   return state;
 }
 
-// The permit's decision, in the month of cancel_month.
+// The permit's decision, in month cancel_month.
 HEADROOM_HD SiteState decide_site(const SiteConstants& path, SiteState state) {
   state.status =
       select((path.cancelled != 0) & (state.status != kNotOrdered), std::int32_t{kCancelled}, state.status);
   return state;
 }
 
-// What the lenders count: cost of the GPUs on line x max(residual, price now / at delivery) x remaining life.
+// The lenders' collateral value: cost of the GPUs on line x max(residual, price now / at delivery) x
+// remaining life.
 HEADROOM_HD Money collateral(const Site& site, const SiteTerms& terms, Real ready, Real gpu_cost,
                              Real price_ratio) {
   const Real life_left = clamp(fma(ready - terms.t, terms.per_life, 1.0F), 0.0F, 1.0F);
   return money(gpu_cost * max(site.residual_share, price_ratio) * life_left);
 }
 
-// What a site's month needs on a path, a bit each: what no lane needs is not run, and would change nothing.
+// The parts of a site's month that some path needs, one bit each. The other parts are not run, because they
+// would change nothing.
 enum SiteNeed : std::uint32_t {
-  kNeedsDeliveries = 1U << 0,  // its GPUs are arriving: capex falls due by their share
+  kNeedsDeliveries = 1U << 0,  // its GPUs are arriving: capex falls due with the deliveries
   kNeedsOperation = 1U << 1,   // it has opened
 };
 
@@ -112,8 +115,8 @@ HEADROOM_HD std::uint32_t site_needs(const SiteConstants& path, const SiteTerms&
          select(path.ready < terms.t, std::uint32_t{kNeedsOperation}, 0U);
 }
 
-// Capex, cumulative and accrued; a refused site ends at its sunk share, written off. `price`: its GPU type's
-// market price, kept from the month of the delivery.
+// Capex: cumulative and accrued. The capex of a refused site ends at its sunk share, which is written off.
+// `price`: market price of the site's GPU type; the price in the month of delivery is kept.
 HEADROOM_HD SiteStep pay_site(const Site& site, const SiteConstants& path, SiteState state,
                               const SiteTerms& terms, Real price) {
   const Real t = terms.t;
@@ -137,7 +140,7 @@ HEADROOM_HD SiteStep pay_site(const Site& site, const SiteConstants& path, SiteS
   return step;
 }
 
-// Of the GPUs on line at the month end.
+// Share of the site's GPUs on line at the month end.
 HEADROOM_HD Real share_on_line(const SiteConstants& path, const SiteTerms& terms) {
   return clamp((terms.t - path.ready) * terms.per_ramp, 0.0F, 1.0F);
 }
@@ -146,13 +149,13 @@ HEADROOM_HD Real gpu_value(const Site& site, Real total) {
   return fma(total, site.gpu_value_share, static_cast<Real>(site.opening_gpu_value));
 }
 
-// Lease, staff, and the pre-launch cost up to the opening.
+// Lease, staff, and the pre-launch cost until the opening.
 HEADROOM_HD Real standing_cost(const Site& site, Real ready, const SiteTerms& terms) {
   const Real before_opening = clamp(min(terms.t, ready) - terms.prelaunch_from, 0.0F, 1.0F);
   return fma(site.prelaunch_month, before_opening, terms.standing_cost);
 }
 
-// What is on line, what it costs to run, and its depreciation.
+// The GPUs on line, their operating costs and their depreciation.
 HEADROOM_HD SiteStep operate_site(const Site& site, const SiteConstants& path, SiteState state,
                                   const SiteTerms& terms) {
   const Real t = terms.t;
@@ -183,7 +186,7 @@ HEADROOM_HD SiteStep operate_site(const Site& site, const SiteConstants& path, S
   return step;
 }
 
-// What the lenders count of a site's GPUs.
+// Collateral value of a site's GPUs.
 HEADROOM_HD Money site_collateral(const Site& site, const SiteConstants& path, const SiteState& state,
                                   const SiteTerms& terms, Real price) {
   const Real cost = gpu_value(site, static_cast<Real>(site.capex) * path.cost_multiplier);
@@ -192,7 +195,7 @@ HEADROOM_HD Money site_collateral(const Site& site, const SiteConstants& path, c
   return select(state.status == kOrdered, value, 0);
 }
 
-// One month of one site, all of it.
+// One whole month of one site.
 HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, SiteState state,
                                   const SiteTerms& terms, Real price) {
   const SiteStep paid = pay_site(site, path, state, terms, price);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lets one source compile for a CUDA thread and for a CPU SIMD lane.
-// The only file of the project that may test __CUDACC__.
+// The definitions that let one source compile for a CUDA thread and for a CPU SIMD lane.
+// This is the only file of the project that may test __CUDACC__.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,17 @@
 #if defined(__CUDACC__)
 #define HEADROOM_HD __host__ __device__ __forceinline__
 #else
-// always_inline: the same header is compiled once per instruction set; an out-of-line copy would be merged by
-// the linker across instruction sets.
+// always_inline: this header is compiled once per instruction set. The linker would merge out-of-line copies
+// across instruction sets.
 #define HEADROOM_HD inline __attribute__((always_inline))
 #endif
-// For lambdas, whose attribute stands after the parameters.
+// For lambdas: their attribute stands after the parameters.
 #if defined(__CUDACC__)
 #define HEADROOM_LANE
 #else
 #define HEADROOM_LANE __attribute__((always_inline))
 #endif
-// Before a short loop of constant length over an array that shall live in registers.
+// Put before a short loop of constant length over an array that must stay in registers.
 #if defined(__CUDA_ARCH__)
 #define HEADROOM_UNROLL _Pragma("unroll")
 #elif defined(__CUDACC__)
@@ -47,25 +47,27 @@ HEADROOM_HD constexpr std::int32_t max(std::int32_t a, std::int32_t b) { return 
 HEADROOM_HD constexpr std::uint32_t to_bits(Real x) { return __builtin_bit_cast(std::uint32_t, x); }
 HEADROOM_HD constexpr Real from_bits(std::uint32_t bits) { return __builtin_bit_cast(Real, bits); }
 
-// Lanes of a vector, or one thread of many: what several side by side are worth differs.
+// true: compiled for lanes of a vector; false: for one thread of many. Computing several values side by side
+// pays differently on the two.
 #if defined(__CUDACC__)
 inline constexpr bool kSimdLanes = false;
 #else
 inline constexpr bool kSimdLanes = true;
 #endif
 
-// A bound for min(), max() and clamp() that g++ takes for a variable: it makes such a choice the one
-// instruction that it is only between variables, and compares and blends where one side is a constant.
+// A constant bound for min(), max() and clamp() that g++ treats as a variable. Between variables g++ emits
+// one min or max instruction; with a constant it emits a compare and a blend.
 #if defined(__CUDACC__)
 HEADROOM_HD constexpr Real bound(Real x) { return x; }
 #else
-extern const std::uint32_t kZeroFromElsewhere;  // in host/cpu/cpu.cpp, so that no lane loop knows it
+extern const std::uint32_t kZeroFromElsewhere;  // in host/cpu/backend.cpp, so that no lane loop knows its value
 HEADROOM_HD Real bound(Real x) { return from_bits(to_bits(x) ^ kZeroFromElsewhere); }
 #endif
 HEADROOM_HD Real clamp(Real x, Real lo, Real hi) { return min(max(x, bound(lo)), bound(hi)); }
 
-// A condition that is the same in every lane, as a bit mask. g++ does not vectorise a blend by a loop-invariant
-// bool; one by bits it does. The empty asm keeps the optimiser from turning the mask back into a bool.
+// A condition that is the same in every lane, as a bit mask. g++ does not vectorise a blend by a
+// loop-invariant bool, but it vectorises a blend by bits. The empty asm keeps the optimiser from turning the
+// mask back into a bool.
 struct Mask {
   std::uint32_t bits;
   HEADROOM_HD explicit Mask(bool condition) : bits(condition ? ~0U : 0U) {
@@ -84,10 +86,10 @@ HEADROOM_HD std::int32_t select(Mask mask, std::int32_t if_true, std::int32_t if
 
 namespace detail {
 
-// Fused multiply-add in plain IEEE double arithmetic: the product of two floats is exact in double; the sum is
-// rounded to odd, so the second rounding, to float, is the only one that counts (Boldo & Melquiond, "Emulation
-// of a FMA and correctly rounded sums: proved algorithms using rounding to odd", IEEE Trans. Computers 57(4),
-// 2008). Equal to fmaf for every operand, subnormal results, overflow, infinities and signed zeros included (no
+// Fused multiply-add in plain IEEE double arithmetic. The product of two floats is exact in double. The sum
+// is rounded to odd, so only the second rounding, to float, counts (Boldo & Melquiond, "Emulation of a FMA
+// and correctly rounded sums: proved algorithms using rounding to odd", IEEE Trans. Computers 57(4), 2008).
+// Equal to fmaf for every operand, including subnormal results, overflow, infinities and signed zeros (no
 // intermediate can leave the range of double); only the payload of a NaN may differ.
 HEADROOM_HD Real fma_exact(Real a, Real b, Real c) {
   const double product = static_cast<double>(a) * static_cast<double>(b);
@@ -97,8 +99,8 @@ HEADROOM_HD Real fma_exact(Real a, Real b, Real c) {
   const double error = (product - (sum - addend_part)) + (addend - addend_part);  // exact (Knuth's TwoSum)
   const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, sum);
   const std::uint64_t error_bits = __builtin_bit_cast(std::uint64_t, error);
-  // Where the last bit is even, one step in the direction of the error: +1 where its sign is that of the sum,
-  // else -1.
+  // If the last bit is even, take one step in the direction of the error: +1 if the error has the sign of the
+  // sum, else -1.
   const std::uint64_t even = ~bits & 1;
   const std::uint64_t opposed = (bits ^ error_bits) >> 63;
   const std::uint64_t stepped = bits + even - 2 * (even & opposed);
@@ -131,8 +133,8 @@ HEADROOM_HD Real sqrt(Real x) {
 // Upper half of the 64-bit product.
 HEADROOM_HD std::uint32_t mul_high(std::uint32_t a, std::uint32_t b) {
 #if defined(__AVX2__) && !defined(__AVX512DQ__) && !defined(__CUDA_ARCH__)
-  // By 16-bit halves: widening and narrowing 32-bit lanes costs AVX2 more shuffles than this costs
-  // multiplications.
+  // Multiplies 16-bit halves. On AVX2, widening and narrowing 32-bit lanes would cost more in shuffles than
+  // this costs in multiplications.
   const std::uint32_t a_low = a & 0xffffu, a_high = a >> 16, b_low = b & 0xffffu, b_high = b >> 16;
   const std::uint32_t middle = a_high * b_low + (a_low * b_low >> 16);
   const std::uint32_t carry = a_low * b_high + (middle & 0xffffu);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Demand, supply, tightness, GPU rental prices, rates, spread, power, churn and the on-demand pool:
+// Demand, supply, tightness, GPU rental prices, rates, spread, power, churn and the on-demand pool. See
 // MODEL.md 3.1, 3.2, 3.4-3.6.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace headroom {
 
-// How a number leaves the floating-point part of the model.
+// Rounds a floating-point amount to Money. Every amount leaves the floating-point part of the model here.
 HEADROOM_HD Money money(Real ledger_units) { return round_to_int(ledger_units); }
 HEADROOM_HD std::int32_t fixed(Real x) { return round_to_int(x * kFixedOne); }
 
@@ -26,7 +26,7 @@ HEADROOM_HD Real ou_step(const OuParams& ou, Real x, Real mean, Real z) {
   return fma(ou.sd_month, z, fma(ou.decay_month, x - mean, mean));
 }
 
-// The scenario's switches as masks, set up once a call so that no lane branches on them.
+// The scenario's switches as masks, made once per call so that no lane branches on them.
 struct MarketSwitches {
   Mask factor[kFactorCount];
   Mask regimes, jumps, follow_plan_supply, follow_plan_utilisation;
@@ -44,7 +44,7 @@ struct MarketSwitches {
         power_on_plan(s.on_plan(kPowerOnPlan)) {}
 };
 
-// Correlated shocks of a month, standard normals: z = L e, L lower triangular; a factor on plan is 0
+// Correlated shocks of a month, standard normals: z = L e, L lower triangular. A factor on plan is set to 0
 // afterwards.
 struct Shocks {
   Real z[kFactorCount];
@@ -52,7 +52,7 @@ struct Shocks {
 
 HEADROOM_HD Shocks correlated_shocks(const Scenario& s, const MarketSwitches& on, const Philox4& a,
                                      const Philox4& b) {
-  const Normal4 first = normals(a), rest = normals(b);  // b's last is another's
+  const Normal4 first = normals(a), rest = normals(b);  // the fourth word of b draws the regime
   const Real e[kFactorCount] = {first.z0, first.z1, first.z2, first.z3, rest.z0, rest.z1, rest.z2};
   Shocks shocks;
   HEADROOM_UNROLL
@@ -91,7 +91,7 @@ HEADROOM_HD MarketState start_market(const Scenario& s) {
   return m;
 }
 
-// Regime from one uniform and the row of the monthly matrix expm(Q/12).
+// The next regime, from one uniform and a row of the monthly matrix expm(Q/12).
 HEADROOM_HD std::int32_t next_regime(const DemandParams& d, std::int32_t regime, Real u) {
   const Real to_shortage =
       by_regime({d.stay_or_worse[0][0], d.stay_or_worse[1][0], d.stay_or_worse[2][0]}, regime);
@@ -102,13 +102,14 @@ HEADROOM_HD std::int32_t next_regime(const DemandParams& d, std::int32_t regime,
       select(u < to_balanced, static_cast<std::int32_t>(kBalanced), static_cast<std::int32_t>(kGlut)));
 }
 
-// Compound Poisson, at most one jump a month: occurrence from one word, size from another; log demand.
+// A jump of log demand: compound Poisson, at most one jump a month. One word decides the occurrence, another
+// the size.
 HEADROOM_HD Real demand_jump(const DemandParams& d, std::uint32_t occurs, std::uint32_t size) {
   return select(uniform(occurs) < d.jump_probability_month, fma(d.jump_sd_log, normal(size), d.jump_mean_log),
                 0.0F);
 }
 
-// MODEL.md 3.1, one month. `jumps`: words for occurrence and size, training then inference.
+// Demand of one month: MODEL.md 3.1. `jumps`: words for occurrence and size, training first, then inference.
 HEADROOM_HD MarketState advance_demand(const Scenario& s, const MarketSwitches& on, const MonthRow& row,
                                        const PathConstants& path, MarketState m, const Shocks& shocks,
                                        std::uint32_t regime_word, const Philox4& jumps) {
@@ -124,7 +125,7 @@ HEADROOM_HD MarketState advance_demand(const Scenario& s, const MarketSwitches& 
   return m;
 }
 
-// Industry supply follows tightness with a lag; then tightness of this month.
+// Industry supply follows last month's tightness with a lag; then this month's tightness is computed.
 HEADROOM_HD MarketState advance_supply(const Scenario& s, const MarketSwitches& on, const MonthRow& row,
                                        const PlanMonth& plan, MarketState m) {
   const DemandParams& d = s.demand;
@@ -137,7 +138,7 @@ HEADROOM_HD MarketState advance_supply(const Scenario& s, const MarketSwitches& 
   return m;
 }
 
-// OU around eta q plus the regime's own drift, exact discretisation: MODEL.md 3.2.
+// Ornstein-Uhlenbeck step around eta q plus the regime's own drift, exact discretisation: MODEL.md 3.2.
 HEADROOM_HD Real advance_cycle(const PriceParams& p, const MarketState& m, Real z) {
   const Real mean = fma(p.tightness_pull, m.tightness, by_regime(p.cycle_mean_add, m.regime));
   return fma(by_regime(p.cycle_sd_month, m.regime), z, fma(p.cycle_decay, m.cycle - mean, mean));
@@ -164,7 +165,7 @@ HEADROOM_HD MarketState advance_rates(const Scenario& s, const MarketSwitches& o
   return m;
 }
 
-// Price effect of a launch so far, 0..1.
+// The share of a launch's price effect reached so far, 0..1.
 HEADROOM_HD Real launch_progress(const Launch& launch, Real launch_month, Real month) {
   return clamp((month - launch_month) / launch.ramp_months, 0.0F, 1.0F);
 }

@@ -85,8 +85,8 @@ HEADROOM_HD LogParts split_log(Real x) {
   return {k, from_bits(to_bits(x) - (above & 0xff800000u)) - 1.0f};
 }
 
-// Four numbers, each step taken for all before the next: a core that waits for one chain of fma works on the
-// others.
+// Four numbers at once: each step is taken for all four before the next step. A core that waits for one chain
+// of fma then works on the others.
 struct Four {
   Real at[4];
 };
@@ -152,25 +152,25 @@ HEADROOM_HD T log_inside(const LogPartsOf<T>& parts) {
 
 }  // namespace detail
 
-// e^x to 0.9 ULP on [-87.33654, 88.72283]. Results under 2^-126 (x < -87.33654) are 0; over the greatest float
-// (x > 88.72283) infinity.
+// e^x to 0.9 ULP on [-87.33654, 88.72283]. Results under 2^-126 (x < -87.33654) are 0. Results above the
+// greatest float (x > 88.72283) are infinity.
 HEADROOM_HD Real exp(Real x) {
   const Real inside = detail::exp_inside(x);
   const Real low = select(x >= -0x1.5d589ep+6f, inside, 0.0f);
   return select(x <= 0x1.62e42ep+6f, low, x + kInfinity);
 }
 
-// Natural logarithm to 0.95 ULP on [2^-126, greatest float]. x < 2^-126, zero and subnormals, gives -infinity;
-// x < 0 NaN; infinity gives infinity.
+// Natural logarithm to 0.95 ULP on [2^-126, greatest float]. Zero and subnormals (x < 2^-126) give -infinity,
+// x < 0 gives NaN, infinity gives infinity.
 HEADROOM_HD Real log(Real x) {
   const Real inside = detail::log_inside(detail::split_log(x));
   const Real low = select(x >= kLeastNormal, inside, select(x < 0.0f, kNaN, -kInfinity));
   return select(x <= kGreatest, low, x);
 }
 
-// log(1 + x) without cancellation near 0, to 1.6 ULP (0.95 for x < 0) for every x > -1. -1 gives -infinity, x <
-// -1 NaN, infinity gives infinity. The scale comes from the rounded 1 + x, the fraction f = x 2^-k + (2^-k - 1)
-// from x itself: exact where it matters.
+// log(1 + x) without cancellation near 0, to 1.6 ULP (0.95 for x < 0) for every x > -1. -1 gives -infinity, x
+// < -1 NaN, infinity gives infinity. The scale comes from the rounded 1 + x; the fraction f = x 2^-k + (2^-k
+// - 1) comes from x itself, so it is exact near 0.
 HEADROOM_HD Real log1p(Real x) {
   const std::uint32_t above = to_bits(1.0f + x) - detail::kTwoThirds;
   const std::uint32_t scale = above & 0xff800000u;
@@ -181,10 +181,10 @@ HEADROOM_HD Real log1p(Real x) {
   return select(x <= kGreatest, low, x);
 }
 
-// e^x - 1 without cancellation near 0, to 1.6 ULP (1.01 for x < 0) up to 88.72283. Overflows to infinity
-// over 88.72283; -1 under -17.4.
+// e^x - 1 without cancellation near 0, to 1.6 ULP (1.01 for x < 0) up to 88.72283. Above 88.72283 the result
+// is infinity; under -17.4 it is -1.
 HEADROOM_HD Real expm1(Real x) {
-  const Real above = select(-24.0f > x, -24.0f, x);  // comparisons in this order let a NaN pass
+  const Real above = select(-24.0f > x, -24.0f, x);  // comparisons in this order let a NaN through
   const Real bounded = select(89.0f < above, 89.0f, above);
   const detail::ExpParts parts = detail::split_exp(bounded);
   const Real r = parts.r;
@@ -229,7 +229,7 @@ HEADROOM_HD T normal_quantile_inside(const T& two_d, const T& x) {
   odd = fma(odd, v2, -0x1.c5732cp-4f);
   even = fma(even, v2, -0x1.f7cdd4p-9f);
   T p = fma(odd, v, even);
-  p = fma(p, v, 0x1.b64b88p+0f);  // the large terms last, one by one: here roundings count
+  p = fma(p, v, 0x1.b64b88p+0f);  // the large terms are added last, one by one: their roundings count most
   p = fma(p, v, 0x1.674f04p+1f);
   return x * p;
 }

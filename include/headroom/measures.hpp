@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a path reports, one row each: monthly measures, sums by calendar year, columns of the whole path, and
-// the identities that it may violate. The formulas stand in closing.hpp; a row without one does not compile.
+// The tables of what a path reports, one row each: monthly measures, sums by calendar year, columns of the
+// whole path, and the identities that it may violate. The formulas are in closing.hpp; a row without a
+// formula does not compile.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace headroom {
 // A flow adds up over months; a stock or a price stands at the month end.
 enum class Kind : std::int32_t { flow, stock };
 
-// Measure, name in files, what it is, unit, scale, kind.
+// Columns: measure, name in files, words, unit, scale, kind.
 #define HEADROOM_MEASURES(X)                                                                                   \
   X(kRevenue, "revenue", "revenue", "musd", money, flow)                                                       \
   X(kEbitda, "ebitda", "adjusted EBITDA, before stock compensation", "musd", money, flow)                      \
@@ -58,7 +59,7 @@ inline constexpr MeasureTraits kMeasureTable[] = {HEADROOM_MEASURES(HEADROOM_ROW
 static_assert(well_named(kMeasureTable));
 constexpr const MeasureTraits& traits_of(Measure measure) { return kMeasureTable[measure]; }
 
-// Calls f(Of<measure>) row by row.
+// Calls f(Of<measure>) for each row.
 template <class F>
 HEADROOM_HD constexpr void for_each_measure(F&& f) {
 #define HEADROOM_ROW(measure, name, label, unit, scale, kind) f(Of<measure>{});
@@ -70,7 +71,8 @@ HEADROOM_HD constexpr void for_each_measure(F&& f) {
 
 enum class BadEnd : std::int32_t { low, high };
 
-// Year column, the measure that it adds up and is named after, the end at which its values are bad.
+// Columns: year column, the measure that it sums and takes its name from, the bad end of its values (low or
+// high).
 #define HEADROOM_YEAR_COLUMNS(X)            \
   X(kYearRevenue, kRevenue, low)            \
   X(kYearEbitda, kEbitda, low)              \
@@ -105,7 +107,7 @@ constexpr const YearColumnTraits& traits_of(YearColumn column) { return kYearTab
 HEADROOM_YEAR_COLUMNS(HEADROOM_ROW)
 #undef HEADROOM_ROW
 
-// Calls f(Of<column>, Of<measure>) row by row.
+// Calls f(Of<column>, Of<measure>) for each row.
 template <class F>
 HEADROOM_HD constexpr void for_each_year_column(F&& f) {
 #define HEADROOM_ROW(column, measure, bad_end) f(Of<column>{}, Of<measure>{});
@@ -115,10 +117,11 @@ HEADROOM_HD constexpr void for_each_year_column(F&& f) {
 
 // ---- Columns of the whole path. ----
 
-// A driver says in what state of the world the path ended as it did.
+// A driver describes the state of the world in which the path ended.
 enum class Tells : std::int32_t { outcome, driver };
 
-// Path column, name in files, what it is, unit, scale, what it tells. A month may be kNever.
+// Columns: path column, name in files, words, unit, scale, outcome or driver. A column that holds a month may
+// hold kNever.
 #define HEADROOM_PATH_COLUMNS(X)                                                                              \
   X(kTotalFcf, "total_fcf", "total FCF", "musd", money, outcome)                                              \
   X(kPeakFundingGap, "peak_funding_gap", "peak funding gap", "musd", money, outcome)                          \
@@ -161,7 +164,7 @@ inline constexpr PathColumnTraits kPathTable[] = {HEADROOM_PATH_COLUMNS(HEADROOM
 static_assert(well_named(kPathTable));
 constexpr const PathColumnTraits& traits_of(PathColumn column) { return kPathTable[column]; }
 
-// Calls f(Of<column>) row by row.
+// Calls f(Of<column>) for each row.
 template <class F>
 HEADROOM_HD constexpr void for_each_path_column(F&& f) {
 #define HEADROOM_ROW(column, name, label, unit, scale, tells) f(Of<column>{});
@@ -171,8 +174,8 @@ HEADROOM_HD constexpr void for_each_path_column(F&& f) {
 
 // ---- Identities of MODEL.md section 7. ----
 
-// Violation, name, what was violated. A row's place is its bit; a path's violations column is the OR of those
-// that failed in any month.
+// Columns: violation, name, words. A row's position is its bit; a path's violations column is the OR of the
+// identities that failed in any month.
 #define HEADROOM_VIOLATIONS(X)                                                              \
   X(kCashIdentity, "cash", "the change in cash is that of the books")                       \
   X(kDebtIdentity, "debt", "debt is the sum of the tranches")                               \

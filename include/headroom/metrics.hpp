@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Covenant metrics: MODEL.md 6. One struct for each, and its name in the list at the end; the enumerators, the
-// names in configs and files, the units and the dispatch follow from them.
+// Covenant metrics: MODEL.md 6. Each metric is a struct, named in the list at the end. The enumerators, the
+// names in configs and files, the units and the dispatch follow from the list.
 #pragma once
 
 #include <cstdint>
@@ -11,32 +11,33 @@
 
 namespace headroom {
 
-// What a metric is computed from.
+// The inputs of a metric.
 struct MetricInputs {
   WindowRow window;  // sums of the covenant's window
-  Real to_annual;    // factor that makes the window a year
+  Real to_annual;    // factor that scales the window to a year
   Real debt, cash, liquidity, backlog;
-  Real tranche_balance, collateral;  // of the tranche it names, else of all debt
+  Real tranche_balance, collateral;  // of the tranche that the covenant names, else of all debt
   Real plan_contracted;              // the plan's contracted revenue over the window
 };
 
-// The side on which the threshold binds.
+// Whether the threshold is a minimum or a maximum.
 enum class Bound : std::int32_t { minimum, maximum };
-// Whether a ratio whose denominator is nothing passes its test. An amount has no denominator.
+// Whether a ratio with a zero denominator passes its test. An amount has no denominator.
 enum class Empty : std::int32_t { none, passes, fails };
-// A metric that stands at the month end has no window. A sum cannot be annualised; another flow can.
+// The window that a metric needs: none (it stands at the month end), a sum that cannot be annualised, or a
+// flow that can.
 enum class WindowRule : std::int32_t { none, sum, annual };
 
-// Each metric of namespace `metric` says:
-//   label              what it is, in words
-//   scale              money, or fixed_point for a ratio
+// Each metric of namespace `metric` defines:
+//   label              the metric in words
+//   scale              money for an amount, fixed_point for a ratio
 //   bound, empty, window
 //   value(x)           the metric
-//   missing(x, limit)  what would have made a failed test pass, ledger units: cash flow, EBITDA or revenue of
-//                      the window, liquidity, or the debt that is too much
-//   deemed(amount)     what a cure counts as in every window that holds the month; of a metric without a window
-//                      the cure repays debt, or stays in the borrower's account
-// and, where it differs from this:
+//   missing(x, limit)  the amount that would have made a failed test pass, in ledger units: cash flow,
+//                      EBITDA or revenue in the window, liquidity, or debt above the limit
+//   deemed(amount)     how a cure counts in every window that holds the month. Not needed without a
+//                      window: the cure then repays debt, or stays in the borrower's account
+// and, where it differs from the default:
 struct MetricDefaults {
   static constexpr bool repays_debt = false;   // a cure repays the debt of the tranche that the covenant names
   static constexpr bool against_plan = false;  // needs the plan's contracted revenue
@@ -157,7 +158,7 @@ struct Ltv : MetricDefaults {
   static constexpr const char* label = "loan to value: debt over the lenders' collateral";
   static constexpr Scale scale = Scale::fixed_point;
   static constexpr Bound bound = Bound::maximum;
-  static constexpr Empty empty = Empty::fails;  // but not where nothing is owed
+  static constexpr Empty empty = Empty::fails;  // except where nothing is owed
   static constexpr WindowRule window = WindowRule::none;
   static constexpr bool repays_debt = true;
   static constexpr bool needs_collateral = true;
@@ -186,7 +187,7 @@ struct BacklogCoverage : MetricDefaults {
 
 }  // namespace metric
 
-// Name in configs and files, its struct.
+// Columns: name in configs and files, struct.
 #define HEADROOM_METRICS(X)                    \
   X(dscr, Dscr)                                \
   X(contract_realization, ContractRealization) \

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The on-demand pool, power, and the closing of an entity's month: income, tax, working capital, cash:
-// MODEL.md 4.
+// The on-demand pool, power, and an entity's month: income, tax, working capital, cash. See MODEL.md 4.
 #pragma once
 
 #include "headroom/customers.hpp"
@@ -11,7 +10,7 @@
 
 namespace headroom {
 
-// The pool's shares of a month, the same on every path.
+// The pool's terms of a month that are the same on every path.
 struct PoolTerms {
   Real platform_share, backstop_share;
 };
@@ -21,7 +20,7 @@ HEADROOM_HD PoolTerms pool_terms(const OnDemandParams& o, Real t) {
           .backstop_share = t <= o.backstop_end_month ? o.backstop_share : 0.0F};
 }
 
-// What contracts left of a site goes to the pool; power for all of it.
+// The capacity of a site that contracts left goes to the pool. Power is computed for the whole site.
 HEADROOM_HD PoolFlows advance_pool(const Scenario& s, const Site& site, const SiteMonth& month,
                                    const MarketState& m, Real price, Real start_price, const PoolTerms& terms) {
   const OnDemandParams& o = s.on_demand;
@@ -45,7 +44,7 @@ HEADROOM_HD PoolFlows advance_pool(const Scenario& s, const Site& site, const Si
           .start_price_weight = month.online * start_price};
 }
 
-// What an entity reports for a month, before the cash has been balanced.
+// An entity's figures of a month, before its cash is balanced.
 struct Income {
   Money revenue, ebitda, interest, tax, pre_tax, net_income;
   Money receivables_change, payables_opex_change, payables_capex_change;
@@ -53,21 +52,22 @@ struct Income {
   Money losses;  // carried forward
 };
 
-// Ratio with a stated answer where it has none: nothing to pay is safe, nothing to pay from is not.
+// Every ratio is held within +-kRatioCap. Without a denominator it takes a given value: one that passes if
+// there is nothing to pay, one that fails if there is nothing to pay from.
 constexpr Real kRatioCap = 1000.0F;
 HEADROOM_HD Real ratio(Real numerator, Real denominator, Real if_nothing) {
   return select(denominator > 0.0F, clamp(numerator / max(denominator, bound(1e-6F)), -kRatioCap, kRatioCap),
                 if_nothing);
 }
 
-// What the other entities' month means for the income of the one that is closed.
+// Figures of other entities, and fees due, that enter the income of the entity that is closed.
 struct Others {
-  Money revenue;   // borrowers', on which the parent spends SG&A too
-  Money pre_tax;   // borrowers', taxed with the parent's
+  Money revenue;   // of the borrowers: the parent's SG&A is also a share of it
+  Money pre_tax;   // of the borrowers: taxed with the parent's
   Money fees_due;  // the entity's own waiver fees
 };
 
-// `taxed`: the parent, which pays the group's tax; a borrower pays none.
+// `taxed`: true for the parent, which pays the group's tax; a borrower pays none.
 template <bool taxed>
 HEADROOM_HD Income close_income(const Entity& e, const EntityState& opening, Money opening_depreciation,
                                 const SiteFlows& site, const ContractFlows& contract, const PoolFlows& pool,
@@ -102,7 +102,7 @@ HEADROOM_HD Income close_income(const Entity& e, const EntityState& opening, Mon
   const Money prepayments = contract.prepaid - contract.credited - contract.refunded - contract.forfeited;
   i.cfo = i.ebitda - i.interest - i.tax - i.receivables_change + i.payables_opex_change + prepayments;
   i.capex_cash = site.capex - i.payables_capex_change;
-  // Available for debt service: what is billed and collected, without the receipt of new prepayments.
+  // Cash flow available for debt service: billed and collected revenue, without new prepayments received.
   i.cfads = i.ebitda - i.tax - i.receivables_change + i.payables_opex_change + prepayments - contract.prepaid;
   return i;
 }

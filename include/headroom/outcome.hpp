@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a path reports, in integers only: by-month measures for bands, and per-path columns for exact quantiles.
+// The results of a path, all integers: monthly measures for bands, and per-path columns for exact quantiles.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ constexpr std::int32_t kFixedMax = 1 << 30;
 
 constexpr std::int32_t kBins = 1024;
 constexpr std::int32_t kNotCounted = -1;
-// Bin of x: (x - lo) >> shift, clamped to the end bins; width 2^shift. shift kNotCounted: no histogram is asked
-// for.
+// Bin of x: (x - lo) >> shift, clamped to the end bins; the width is 2^shift. shift = kNotCounted: no
+// histogram was asked for.
 struct BinRange {
   std::int32_t lo = 0;
   std::int32_t shift = 0;
@@ -56,7 +56,8 @@ struct ColumnLayout {
   HEADROOM_HD std::int32_t payment_default(std::int32_t e) const {
     return accelerated(covenants) + e;
   }  // borrower; month or kNever
-  // Of a borrower over the horizon: what the parent paid in, cures among it, and what it distributed.
+  // Of a borrower over the horizon: the amount that the parent paid in (with cures), and the amount
+  // distributed.
   HEADROOM_HD std::int32_t paid_in(std::int32_t e) const { return payment_default(borrowers) + e; }
   HEADROOM_HD std::int32_t distributed(std::int32_t e) const { return paid_in(borrowers) + e; }
   // Of a customer: fees billed over the horizon; contracted fees lost with its contracts; month of the first
@@ -64,7 +65,7 @@ struct ColumnLayout {
   HEADROOM_HD std::int32_t customer_fees(std::int32_t c) const { return distributed(borrowers) + c; }
   HEADROOM_HD std::int32_t customer_lost(std::int32_t c) const { return customer_fees(customers) + c; }
   HEADROOM_HD std::int32_t customer_left(std::int32_t c) const { return customer_lost(customers) + c; }
-  // Of a covenant: how many of its tests were cured, and waived.
+  // Of a covenant: the number of its tests that were cured, and that were waived.
   HEADROOM_HD std::int32_t cures(std::int32_t v) const { return customer_left(customers) + v; }
   HEADROOM_HD std::int32_t waivers(std::int32_t v) const { return cures(covenants) + v; }
   HEADROOM_HD std::int32_t count() const { return waivers(covenants); }
@@ -75,7 +76,7 @@ HEADROOM_HD ColumnLayout column_layout(const Scenario& s) {
   return {last.year + 1, last.quarter + 1, s.covenant.size, s.site.size, s.customer.size, s.parent()};
 }
 
-// The series by month: measures, covenants' headrooms, and tranches' balances where they are observed.
+// The monthly series: measures, headroom of each covenant, and balances of tranches if they are observed.
 HEADROOM_HD std::int32_t headroom_series(std::int32_t v) { return kMeasureCount + v; }
 HEADROOM_HD std::int32_t balance_series(const Scenario& s, std::int32_t d) {
   return headroom_series(s.covenant.size) + d;

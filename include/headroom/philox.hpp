@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers as a pure function of (key, counter), and the laws drawn from one 32-bit word each.
+// Random numbers as a pure function of (key, counter), and the distributions that turn one 32-bit word each
+// into a number.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace headroom {
 
-// Four 32-bit words: a counter, or the four random words it gives.
+// Four 32-bit words: a counter, or the four random words that it gives.
 struct Philox4 {
   std::uint32_t w0, w1, w2, w3;
 };
@@ -25,9 +26,9 @@ HEADROOM_HD Philox4 philox_round(Philox4 c, std::uint32_t key0, std::uint32_t ke
 
 }  // namespace detail
 
-// Philox4x32-10 (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11): word for
-// word that of Random123 and of cuRAND's curand_Philox4x32_10. Known answers in tests/philox_test.cpp. Ten
-// rounds in full: as a loop it would fill SIMD lanes only where the compiler unrolls it first.
+// Philox4x32-10 (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11), word for
+// word the same as Random123 and cuRAND's curand_Philox4x32_10. Known answers: tests/philox_test.cpp. The ten
+// rounds are written out: a loop would fill SIMD lanes only if the compiler unrolled it first.
 HEADROOM_HD Philox4 philox4x32_10(Philox4 counter, std::uint32_t key0, std::uint32_t key1) {
   constexpr std::uint32_t step0 = 0x9E3779B9u;  // golden ratio
   constexpr std::uint32_t step1 = 0xBB67AE85u;  // sqrt(3) - 1
@@ -43,9 +44,9 @@ HEADROOM_HD Philox4 philox4x32_10(Philox4 counter, std::uint32_t key0, std::uint
   return detail::philox_round(c, key0 + 9 * step0, key1 + 9 * step1);
 }
 
-// The same as a type, for code that takes its generator as a template parameter: any functor
-// (Philox4 counter, uint32_t key0, uint32_t key1) -> Philox4 that gives the same words may stand in its place,
-// a wrapper of the vendor's round function for one.
+// The generator as a type, for code that takes it as a template parameter. Any functor (Philox4 counter,
+// uint32_t key0, uint32_t key1) -> Philox4 that gives the same words may replace it, such as a wrapper of
+// cuRAND's round function.
 struct PhiloxGenerator {
   HEADROOM_HD Philox4 operator()(Philox4 counter, std::uint32_t key0, std::uint32_t key1) const {
     return philox4x32_10(counter, key0, key1);
@@ -53,8 +54,8 @@ struct PhiloxGenerator {
 };
 
 // A word w stands for the point (w + 1/2) / 2^32 of the open interval (0, 1): 2^32 points, symmetrical about
-// 1/2. All laws start from the point's distance to the nearer end, (m + 1/2) / 2^32 with m = min(w, ~w) < 2^31,
-// in full float precision, so both tails are equally fine and ~w is the antithetic word of w.
+// 1/2. All distributions start from the point's distance to the nearer end, (m + 1/2) / 2^32 with m = min(w,
+// ~w) < 2^31, in full float precision. So both tails are equally fine, and ~w is the antithetic word of w.
 namespace detail {
 
 HEADROOM_HD Real steps_to_nearer_end(std::uint32_t word) {
@@ -68,16 +69,17 @@ HEADROOM_HD Real steps_to_middle(std::uint32_t word) {
 
 }  // namespace detail
 
-// Uniform on the open interval (0, 1), never decreasing in the word. From 2^-33 up to 1/2 correct to float
-// precision; above 1/2 floats are 2^-24 apart: 1 - uniform(~word) rounded, and at most 1 - 2^-24.
+// Uniform on the open interval (0, 1), never decreasing in the word. From 2^-33 up to 1/2 it is correct to
+// float precision. Above 1/2 floats are 2^-24 apart: the value is 1 - uniform(~word), rounded, and at most 1
+// - 2^-24.
 HEADROOM_HD Real uniform(std::uint32_t word) {
   const Real d = fma(detail::steps_to_nearer_end(word), 0x1p-32f, 0x1p-33f);
   const Real upper = min(1.0f - d, 0x1.fffffep-1f);
   return select(static_cast<std::int32_t>(word) < 0, upper, d);
 }
 
-// Standard normal to 5 ULP, from -6.338 for word 0 to +6.338 for word 2^32 - 1, never 0; increasing in the word
-// but for the rounding of near neighbours. normal(~word) == -normal(word) exactly.
+// Standard normal to 5 ULP, from -6.338 for word 0 to +6.338 for word 2^32 - 1, never 0. It increases in the
+// word except for the rounding of near neighbours. normal(~word) == -normal(word) exactly.
 HEADROOM_HD Real normal(std::uint32_t word) {
   const Real two_d = fma(detail::steps_to_nearer_end(word), 0x1p-31f, 0x1p-32f);
   const Real x = fma(detail::steps_to_middle(word), 0x1p-31f, 0x1p-32f);
@@ -102,8 +104,8 @@ HEADROOM_HD Normal4 normals(const Philox4& words) {
   return {y.at[0], y.at[1], y.at[2], y.at[3]};
 }
 
-// Unit exponential -log(u) to 3.5 ULP, decreasing in the word: 22.87 for word 0, 2^-33 for word 2^32 - 1, never
-// 0 or infinite. Near u = 1 the logarithm is taken of 1 - d with d in full precision.
+// Unit exponential -log(u) to 3.5 ULP, decreasing in the word: 22.87 for word 0, 2^-33 for word 2^32 - 1,
+// never 0 or infinite. Near u = 1 it is computed as log(1 - d), with d in full precision.
 HEADROOM_HD Real exponential(std::uint32_t word) {
   const Real d = fma(detail::steps_to_nearer_end(word), 0x1p-32f, 0x1p-33f);
   const Real u = select(static_cast<std::int32_t>(word) < 0, 1.0f - d, d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that a backend may know of a scenario: trivially copyable parameters and views, no text, no display unit.
-// The loader (host/config) fills them; units stand in the names. MODEL.md says what each mechanism does.
+// All that a backend knows of a scenario: trivially copyable parameters and views, without text or display
+// units. The loader (host/config) fills them; units are in the names. MODEL.md explains each mechanism.
 //
 // Time: `as_of` is month end 0; month t runs from month end t-1 to month end t; a date inside a month is
 // fractional. Money: integer ledger units of `ledger_usd` US dollars (1,000 unless the config says otherwise),
@@ -19,14 +19,14 @@ namespace headroom {
 using Money = std::int32_t;      // ledger units
 using StreamId = std::uint32_t;  // hash of an object's id and a draw's name, e.g. "site/vineland-1/grid"
 
-constexpr std::int32_t kNever = 1 << 20;  // a month that does not come
+constexpr std::int32_t kNever = 1 << 20;  // a month that never comes
 constexpr Real kNeverReal = 1048576.0F;
 constexpr Real kHoursPerMonth = 730.5F;
 constexpr std::int32_t kMaxMonths = 240;
 
-// Market variables that can be put on plan: whatever reads the variable then reads the plan's value of the
-// month. A switch only silences shocks; the variable still moves with the others. The random state behind the
-// variable keeps moving, so that no other draw and no other variable's shock changes.
+// Market variables that can be put on plan: every reader of the variable then gets the plan's value of the
+// month. (A switch only silences the variable's own shocks; the variable still moves with the others.) The
+// random state behind the variable keeps moving, so that no other draw and no other variable's shock changes.
 enum Variable : std::uint32_t {
   kPriceOnPlan = 1U << 0,      // market price of every GPU type
   kTightnessOnPlan = 1U << 1,  // q
@@ -41,7 +41,7 @@ struct ByRegime {
   Real shortage, balanced, glut;
 };
 
-// Order of the correlated monthly shocks.
+// The order of the correlated monthly shocks.
 enum Factor : std::int32_t {
   kDemandTraining,
   kDemandInference,
@@ -53,7 +53,7 @@ enum Factor : std::int32_t {
   kFactorCount
 };
 
-// What does not depend on the path, by month t = 1..T (row t-1).
+// Values that do not depend on the path, for month t = 1..T (row t-1).
 struct MonthRow {
   Real growth_training;  // log demand growth of the month before uncertainty: g(t) / 12
   Real growth_inference;
@@ -90,7 +90,7 @@ struct PriceParams {
   Real ageing_uncertainty;  // sd of log xi (median 1)
 };
 
-// OU process by exact discretisation: x' = mean + (x - mean) * decay + sd * z.
+// Ornstein-Uhlenbeck (OU) process, exact discretisation: x' = mean + (x - mean) * decay + sd * z.
 struct OuParams {
   Real decay_month, sd_month, start;
 };
@@ -103,7 +103,7 @@ struct RateParams {
   ByRegime window_open;   // probability a quarter that the primary market is open
 };
 
-// A delay: nothing with probability p_on_time, else earliest + exp(mu + sigma z), months.
+// A delay in months: none with probability p_on_time, else earliest + exp(mu + sigma z).
 struct DelayParams {
   Real z_on_time;  // normal quantile of p_on_time; -100 where there is no on-time mass
   Real p_late;     // 1 - p_on_time
@@ -136,29 +136,29 @@ struct Site {
   Real commissioning_months;
   DelayParams commissioning_delay;
   Real planned_ready_month;  // for a running site: its opening, <= 0
-  Real unplanned_months;     // on top of its delays on every path, unknown to the plan
+  Real unplanned_months;     // added to its delays on every path; the plan does not know of them
   std::int32_t running;      // open at as_of: no stage, no draw
   Real ramp_months;          // > 0
   Real cancel_probability, cancel_month, sunk_share;
   StreamId cancel_stream;
   std::int32_t discretionary;
   // capex
-  Real order_month, delivery_month;                   // planned
-  Money capex;                                        // total as planned, including what is paid already
-  Money capex_paid;                                   // before as_of
-  Real order_share, delivery_share;                   // the rest on the planned opening
-  Real gpu_value_share;                               // of capex: GPUs and network, the lenders' collateral
+  Real order_month, delivery_month;  // planned
+  Money capex;                       // total as planned, including what is paid already
+  Money capex_paid;                  // before as_of
+  Real order_share, delivery_share;  // due at order and with deliveries; the rest is due at the planned opening
+  Real gpu_value_share;              // of capex: GPUs and network, the lenders' collateral
   Real overrun_sigma, overrun_systemic, overrun_own;  // log sd; sqrt(rho), sqrt(1 - rho)
   Real tail_probability, tail_add;                    // fat-tail event: multiplier (1 + tail_add)
   StreamId cost_stream;
-  std::int32_t tranche;  // tranche that finances its capex, -1: none
+  std::int32_t tranche;  // the tranche that finances its capex; -1: none
   Real life_months, residual_share;
   Money opening_gpu_value;  // cost of a running site's GPUs (maintenance, collateral); not depreciated here
   // costs, ledger units a month at full size
   Real lease_month, lease_start_month;
   Real staff_month;                             // from the planned opening
   Real prelaunch_month, prelaunch_start_month;  // until it opens
-  Real facility_month;                          // operations of the open share
+  Real facility_month;                          // operations of the share on line
   Real power_fixed_month,
       power_floating_month;  // at full load, at fixed price and at the start's floating price
   Real power_idle_share;
@@ -218,18 +218,18 @@ struct OnDemandParams {
   Real platform_price_multiple, platform_cost_ratio;
 };
 
-// The parent, or a ring-fenced borrower under it. Tax, shares, the revolver and the group's SG&A are the
-// parent's.
+// The parent, or a ring-fenced borrower under it. Only the parent has the group's tax, shares, revolver and
+// group SG&A.
 struct Entity {
   std::int32_t parent;  // -1: it is the parent
   Money cash, restricted_cash, min_cash;
   // borrower
   std::int32_t guaranteed;         // 1: the parent makes good what it cannot pay
-  std::int32_t capex_contributed;  // 1: the parent pays in the capex that neither draws nor its cash cover
-  std::int32_t guarantee_end;      // last month of the guarantee (of completion, say); kNever
-  Real lock_up_dscr;               // no distribution under it (trailing 3 months); 0: none
+  std::int32_t capex_contributed;  // 1: the parent pays in capex that draws and its own cash leave open
+  std::int32_t guarantee_end;      // last month of the guarantee (a completion guarantee, say); kNever
+  Real lock_up_dscr;               // no distribution while DSCR (trailing 3 months) is below it; 0: none
   // reserve account and sweep
-  Money reserve;          // at as_of, beside restricted_cash
+  Money reserve;          // at as_of, in addition to restricted_cash
   Real reserve_months;    // target, in months of the month's debt service
   Real cash_sweep_share;  // of the cash above min_cash, to its tranches with cash_sweep
   Money receivables, payables_opex, payables_capex;
@@ -246,10 +246,10 @@ struct Entity {
   // equity
   Real ev_to_ebitda, ev_tightness_beta;  // multiple = ev_to_ebitda * exp(beta q)
   Real shares_million;
-  Real issue_floor_price_usd;  // no issue under it
+  Real issue_floor_price_usd;  // no issue below it
   Money issue_max_quarter;     // 0: none
   Real refinance_leverage_limit;
-  Money policy_liquidity;  // discretionary sites are not ordered under it
+  Money policy_liquidity;  // discretionary sites are not ordered when liquidity is below it
 };
 
 enum class TrancheKind : std::int32_t { ddtl, term, notes, convertible, equipment, revolver };
@@ -277,31 +277,31 @@ struct Tranche {
   std::int32_t cash_sweep;           // 1: takes the entity's sweep, in the order of the tranches
   std::int32_t sweepable;            // 1: some of its entity's cash may ever be swept to it
   std::int32_t may_accelerate;       // 1: a covenant or a cross-default can make it due
-  std::int32_t first_cross_default;  // entries of cross_default: tranches whose default is its own
-  std::int32_t cross_defaults;       // their number
+  std::int32_t first_cross_default;  // entries of cross_default: it follows these tranches' defaults
+  std::int32_t cross_defaults;       // number of these entries
   // repayment and coupon that are not level
-  std::int32_t scheduled;         // 1: its row of `repayment` says what divides the balance
+  std::int32_t scheduled;         // 1: its row of `repayment` holds the divisors of the balance
   std::int32_t sculpted;          // 1: make_plan() fills that row, to follow the plan's CFADS
   std::int32_t first_repayment;   // index of its row in repayment (months consecutive)
   std::int32_t draw_term_months;  // each draw is repaid level over so many months; 0: all draws together
-  std::int32_t first_vintage;     // its draws by month, as far as they end within the horizon
-  std::int32_t vintages;          // their number
+  std::int32_t first_vintage;     // its first slot: one per month of draws that end within the horizon
+  std::int32_t vintages;          // number of these slots
   std::int32_t first_draw_month;  // of vintage 0
   std::int32_t first_step_up;     // index of its first entry in step_up
   std::int32_t step_ups;
-  std::int32_t capitalises_interest;  // 1: while it is available its draws pay its interest too
-  // 0: this tranche is on plan. Without kFundingWindow the market is open to it; without kSpread and kRates it
-  // pays the plan's spread multiplier and short rate.
+  std::int32_t capitalises_interest;  // 1: while it is available, its draws also pay its interest
+  // 0: this tranche is on plan. Without kFundingWindow the market is always open to it. Without kSpread and
+  // kRates it pays the plan's spread multiplier and the plan's short rate.
   std::uint32_t switches = kAllSwitches;
 };
 
-// From a month on, so much more than the spread or the fixed rate, per year.
+// From a month on, this much is added to the spread or the fixed rate, per year.
 struct StepUp {
   std::int32_t month;
   Real add;
 };
 
-// Agreed inflows of equity, warrants; ledger units.
+// Agreed inflows of equity and warrants, in ledger units.
 struct DatedFlow {
   std::int32_t entity, month;
   Money amount;
@@ -319,32 +319,33 @@ struct Covenant {
   std::int32_t maximum;         // 1: the metric must not exceed the threshold; 0: not fall below it
   std::int32_t first_test;      // index of its row in covenant_test (months consecutive)
   Real springing_share = 0.0F;  // tested only while `tranche` is drawn above this share of its size; 0: always
-  // cure by the parent's cash, in place of the missing cash flow, revenue, or of the debt too much
+  // cure: the parent's cash stands in for the missing cash flow or revenue, or repays the debt above the
+  // limit
   std::int32_t cures = 0, cures_in_row = 0,
                last_cure = kNever;             // number; consecutive tests; month of the last that may be cured
   std::int32_t waivers = 0, first_waiver = 0;  // number; month from which lenders grant them
   Real waiver_fee_share = 0.0F;                // of the covenant's debt
-  // consequences for the tranches of covenant_target, from the first month end after `grace_months`
+  // consequences for the tranches of covenant_target, from the first month end after `grace_months` on
   std::int32_t grace_months = 0;
   std::int32_t cash_trap = 0, draw_stop = 0,
                cash_sweep = 0;                // 0 or 1; the first and last of the lenders' borrowers
   Real margin_step = 0.0F;                    // per year, while it lasts
-  std::int32_t acceleration_months = kNever;  // after grace; kNever: not accelerated
+  std::int32_t acceleration_months = kNever;  // after the grace months; kNever: no acceleration
   std::int32_t first_target = 0, targets = 0;
 
-  HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // is only recorded
+  HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // only recorded
 };
 struct CovenantTest {
   std::int32_t tested;  // 0 or 1
   Real threshold;       // metric's unit; an amount in ledger units
 };
 
-// Last twelve months before as_of, oldest first, per entity: what windows reach back to.
+// The last twelve months before as_of, oldest first, per entity. Covenant windows reach back to them.
 struct HistoryMonth {
   Money ebitda, cash_interest, scheduled_principal, cfads, contracted_revenue;
 };
 
-// The plan's market at a month end, filled by make_plan().
+// The plan's market at a month end. make_plan() fills it.
 struct PlanMonth {
   Real log_supply, utilisation;
   Real tightness, short_rate, spread_multiplier, power_multiplier;
@@ -356,7 +357,7 @@ struct Scenario {
   std::uint32_t switches = kAllSwitches;
   std::uint32_t variables_on_plan = 0;  // bits of Variable
   std::uint32_t has_plan = 0;
-  std::int32_t observed_tranches = 0;  // 0 or tranche.size: their balances are observed by month
+  std::int32_t observed_tranches = 0;                 // 0 or tranche.size: their balances are observed by month
   Real correlation[kFactorCount][kFactorCount] = {};  // lower Cholesky factor
   DemandParams demand{};
   PriceParams price{};
@@ -388,7 +389,7 @@ struct Scenario {
   View<Real> plan_price;               // [gpu_type][months]: the plan's market price, USD per GPU-hour
 
   HEADROOM_HD bool on(Switch s) const { return (switches & s) != 0; }
-  // Whether a mechanism is at work for one site, customer, contract or tranche.
+  // Whether a mechanism is switched on for one site, customer, contract or tranche.
   template <class Object>
   HEADROOM_HD bool on(Switch s, const Object& object) const {
     return (switches & object.switches & s) != 0;
@@ -398,10 +399,10 @@ struct Scenario {
   }
   HEADROOM_HD bool on_plan(Variable v) const { return has_plan != 0 && (variables_on_plan & v) != 0; }
   HEADROOM_HD std::int32_t parent() const { return entity.size - 1; }
-  // Where the consolidated figures stand: one entity is the group.
+  // Index of the consolidated figures. With one entity, that entity is the group.
   HEADROOM_HD std::int32_t group() const { return entity.size > 1 ? entity.size : 0; }
 
-  // Calls f on every view: how a backend copies a scenario to its own memory.
+  // Calls f on every view. A backend uses it to copy a scenario to its own memory.
   template <class F>
   void for_each_view(F&& f) {
     f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(contract), f(entity),
@@ -411,7 +412,7 @@ struct Scenario {
 };
 static_assert(std::is_trivially_copyable_v<Scenario>);
 
-// One word block of the random number generator's key space: what a run asks for.
+// The paths of a run: indices [first, first + count) of a seed.
 struct PathRange {
   std::uint64_t seed;
   std::uint64_t first;

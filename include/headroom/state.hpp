@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of one path, as plain value structs, and where it lies in memory.
-//
+// The state of one path, as plain value structs, and its place in memory.
 // Every struct lists its fields in visit(). A path's state is one row of reals and one of integers per lane:
-// word w of lane l at base[w * stride + l], so that neighbouring lanes (SIMD) and threads (GPU) touch
-// neighbouring words. Memory is sized to the scenario: no object that is not there costs a word.
+// word w of lane l is at base[w * stride + l], so that neighbouring lanes (SIMD) and threads (GPU) touch
+// neighbouring words. Memory is sized to the scenario: an object that is absent costs no memory.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +15,7 @@
 
 namespace headroom {
 
-// Drawn once for a path.
+// Values drawn once for a path.
 struct PathConstants {
   Real psi_training, psi_inference;  // growth uncertainty multipliers
   Real xi;                           // ageing multiplier
@@ -68,7 +67,7 @@ struct SiteState {
   HEADROOM_HD constexpr void visit(auto&& f) { f(capex), f(depreciated), f(purchase_price), f(status); }
 };
 
-// Capacity left to contracts and pool while the month is computed.
+// A site's capacity while the month is computed: on line, and not yet taken.
 struct SiteMonth {
   Real online, online_end;  // GPUs, month's mean and month end
   Real left, left_end;      // not taken by contracts so far
@@ -81,14 +80,15 @@ struct CustomerState {
   HEADROOM_HD constexpr void visit(auto&& f) { f(threshold), f(hazard), f(default_month); }
 };
 
-// Of all contracts of a customer over the horizon.
+// Totals of all contracts of a customer over the horizon.
 struct CustomerTotals {
-  Money fees, lost;         // billed; contracted fees that were still to come when contracts were lost
-  std::int32_t left_month;  // the first lost: by termination, default, or the loss of its site; kNever
+  Money fees, lost;         // billed; contracted fees still to come of the contracts lost
+  std::int32_t left_month;  // first loss of a contract: termination, default, loss of its site; kNever
   HEADROOM_HD constexpr void visit(auto&& f) { f(fees), f(lost), f(left_month); }
 };
 
-// The last three: ended by the customer for lateness, by the loss of the site, by the customer's default.
+// The last three mean: ended by the customer for lateness, ended by the loss of the site, ended by the
+// customer's default.
 enum ContractStatus : std::int32_t { kOption, kPending, kInForce, kEnded, kTerminated, kReleased, kDefaulted };
 
 struct ContractConstants {
@@ -103,9 +103,9 @@ struct ContractState {
   Real price;               // USD per GPU-hour
   Real end;                 // month; kNeverReal until the term has started
   Real step_down_hazard;    // integrated; negative once stepped down
-  Money prepaid, unearned;  // received so far; of it deferred revenue
+  Money prepaid, unearned;  // received so far; the part that is deferred revenue
   Money damages;            // cumulative
-  Money last_fee;           // of the last month served: base of a claim
+  Money last_fee;           // of the last month served: base of a recovery claim
   std::int32_t status, renewals;
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(price), f(end), f(step_down_hazard), f(prepaid), f(unearned), f(damages), f(last_fee), f(status),
@@ -115,7 +115,8 @@ struct ContractState {
 
 struct TrancheState {
   Money balance, undrawn;
-  Money borrowing_base;  // advance rate x eligible capex not yet drawn against; a shut market delays a draw
+  Money borrowing_base;  // advance rate x eligible capex not drawn against yet; grows while a shut market
+                         // delays draws
   Real spread;           // per year, locked at the draws (weighted) or by refinancing
   std::int32_t refinanced;
   HEADROOM_HD constexpr void visit(auto&& f) {
@@ -123,7 +124,8 @@ struct TrancheState {
   }
 };
 
-// Of a tranche whose draws are repaid one by one: what is due a month, and each draw whose end comes.
+// For a tranche whose draws are repaid one by one: the instalment due each month, and the balance before the
+// month's draw. A Vintage is the amount of one draw.
 struct Instalments {
   Money level;
   Money before;  // balance before this month's draw
@@ -134,7 +136,7 @@ struct Vintage {
   HEADROOM_HD constexpr void visit(auto&& f) { f(drawn); }
 };
 
-// What covenants have set off for a tranche, as of the last month end.
+// The consequences of covenant breaches for a tranche, as of the last month end.
 struct TrancheControl {
   Real margin;                        // per year, on top of its spread
   std::int32_t draws_stopped, swept;  // 0 or 1
@@ -150,8 +152,8 @@ struct TrancheMonth {
   HEADROOM_HD constexpr void visit(auto&& f) { f(eligible_capex), f(collateral); }
 };
 
-// Flows of the month of one entity, collected site by site, contract by contract, tranche by tranche. All
-// Money.
+// Flows of the month of one entity, collected by site, by contract and by tranche. All are Money unless
+// marked.
 struct SiteFlows {
   Money opex, capex, depreciation, write_off, net_ppe;
   HEADROOM_HD constexpr void visit(auto&& f) { f(opex), f(capex), f(depreciation), f(write_off), f(net_ppe); }
@@ -173,8 +175,8 @@ struct PoolFlows {
 };
 struct DebtFlows {
   Money interest, fees, amortisation, lease_principal, maturities, drawn, converted, balance;
-  Money called;     // of the balance: accelerated without recourse to the parent
-  Money sweepable;  // of the balance: what takes a sweep
+  Money called;     // balance that was accelerated without recourse to the parent
+  Money sweepable;  // balance of the tranches that take a sweep
   Real new_shares;  // million, by conversion
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(interest), f(fees), f(amortisation), f(lease_principal), f(maturities), f(drawn), f(converted),
@@ -182,14 +184,14 @@ struct DebtFlows {
   }
 };
 
-// Balance sheet and what the next month needs to know.
+// The balance sheet, and other figures that the next month needs.
 struct EntityState {
   Money cash, receivables, payables_opex, payables_capex, ppe, deferred, debt, gap, equity, tax_losses;
   Money reserve;                       // account for debt service
   Real shares, share_price, leverage;  // million; USD; debt / EBITDA (last quarter x 4)
   Money liquidity, issued_in_quarter;
-  Money paid_in, distributed;  // by and to the parent, since the start
-  std::int32_t default_month;  // of a payment that nobody made good
+  Money paid_in, distributed;  // by the parent, and to the parent, since the start
+  std::int32_t default_month;  // first month with a payment that nobody made good
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(cash), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(deferred), f(debt), f(gap),
         f(equity), f(tax_losses), f(reserve), f(shares), f(share_price), f(leverage), f(liquidity),
@@ -197,25 +199,25 @@ struct EntityState {
   }
 };
 
-// What covenants have set off for an entity, as of the last month end.
+// The consequences of covenant breaches for an entity, as of the last month end.
 struct EntityControl {
   std::int32_t trapped, sweep_all;  // 0 or 1: no distributions; all cash above the minimum is swept
-  Money fee_due;                    // waivers', paid next month
+  Money fee_due;                    // waiver fees, paid next month
   HEADROOM_HD constexpr void visit(auto&& f) { f(trapped), f(sweep_all), f(fee_due); }
 };
 
-// A month end as covenants see it, by entity and consolidated.
+// The figures of a month end that covenants test, by entity and consolidated.
 struct Position {
   Money debt, cash, liquidity, backlog, collateral;
   HEADROOM_HD constexpr void visit(auto&& f) { f(debt), f(cash), f(liquidity), f(backlog), f(collateral); }
 };
 
-// What the parts of an entity's closing hand on.
+// Values that one part of an entity's closing passes to the next.
 struct EntityMonth {
   Money cash;          // before it is balanced
   Money unfinanced;    // capex beyond the month's draws
   Money debt_service;  // interest and principal
-  Money reconciled;    // cash and reserve less debt and gap, as income and balance sheet have them
+  Money reconciled;    // cash and reserve less debt and gap, computed from income and the balance sheet
   HEADROOM_HD constexpr void visit(auto&& f) { f(cash), f(unfinanced), f(debt_service), f(reconciled); }
 };
 
@@ -225,7 +227,7 @@ struct GroupMonth {
   Money revenue, cash_interest, tax, cfo, capex, net_income, forfeited;
   Money ebitda, interest, principal, cfads, contracted;  // of the covenants' windows
   Money debt, cash, gap, deferred, backlog, collateral;
-  Real online, sold, price_weight, start_price_weight;  // of PoolFlows
+  Real online, sold, price_weight, start_price_weight;  // as in PoolFlows
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(upstream), f(revenue), f(cash_interest), f(tax), f(cfo), f(capex), f(net_income), f(forfeited), f(ebitda),
         f(interest), f(principal), f(cfads), f(contracted), f(debt), f(cash), f(gap), f(deferred), f(backlog),
@@ -233,28 +235,28 @@ struct GroupMonth {
   }
 };
 
-// Swept from an entity's cash and not yet given to a tranche.
+// Cash swept from an entity and not yet paid to a tranche.
 struct Sweep {
   Money left;
   HEADROOM_HD constexpr void visit(auto&& f) { f(left); }
 };
 
-// What covenant windows sum.
+// The flows that covenant windows sum.
 struct WindowRow {
   Money ebitda, interest, principal, cfads, contracted;
   HEADROOM_HD constexpr void visit(auto&& f) { f(ebitda), f(interest), f(principal), f(cfads), f(contracted); }
 };
 struct CovenantState {
-  std::int32_t first_breach, min_headroom;    // of the tests, cured or not
+  std::int32_t first_breach, min_headroom;    // over all tests, cured or not
   std::int32_t first_uncured, accelerated;    // months; kNever
-  std::int32_t months_in_breach;              // since the first of the uncured tests in a row; 0: none
+  std::int32_t months_in_breach;              // since the first of the current uncured tests; 0: none
   std::int32_t cures, cures_in_row, waivers;  // used so far
   HEADROOM_HD constexpr void visit(auto&& f) {
     f(first_breach), f(min_headroom), f(first_uncured), f(accelerated), f(months_in_breach), f(cures),
         f(cures_in_row), f(waivers);
   }
 };
-// What the covenant that is being tested makes somebody pay.
+// Payments that the covenant under test causes.
 struct CovenantPayment {
   Money cure, waiver_fee;
   HEADROOM_HD constexpr void visit(auto&& f) { f(cure), f(waiver_fee); }
@@ -265,7 +267,7 @@ struct FirstBreach {
   HEADROOM_HD constexpr void visit(auto&& f) { f(month), f(covenant); }
 };
 
-// What the path reports this month (series), and accumulates.
+// The value of a series in this month; then the totals of the path.
 struct Observed {
   std::int32_t value;
   HEADROOM_HD constexpr void visit(auto&& f) { f(value); }
@@ -296,7 +298,7 @@ HEADROOM_HD constexpr FieldCount fields_of() {
   return count;
 }
 
-// Place of a field among its struct's reals or integers.
+// Position of a field among its struct's reals or integers.
 template <class T, class V>
 HEADROOM_HD constexpr std::int32_t place_of(V T::*field) {
   std::int32_t place = 0, next = 0;
@@ -310,7 +312,7 @@ HEADROOM_HD constexpr std::int32_t place_of(V T::*field) {
   return place;
 }
 
-// Where the structs of one kind start in a lane's rows.
+// Position in a lane's rows where the structs of one kind start.
 template <class T>
 struct Slot {
   std::int32_t real = 0, integer = 0;
@@ -340,9 +342,9 @@ struct StateLayout {
   Slot<EntityState> entity;
   Slot<EntityControl> entity_control;
   Slot<Sweep> sweep;  // [entity]
-  // By entity, and past the last consolidated where there are several: Scenario::group().
+  // By entity; the consolidated one comes last if there are several entities: Scenario::group().
   Slot<Position> position;
-  Slot<WindowRow> window;  // [entity][13]: sums since before the horizon, at the last month ends
+  Slot<WindowRow> window;  // [entity][13]: cumulative sums (from before the horizon) at the last month ends
   Slot<EntityMonth> entity_month;
   Slot<GroupMonth> group_month;
   Slot<CovenantState> covenant;
@@ -374,7 +376,7 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   l.place(l.customer_totals, s.customer.size);
   l.place(l.contract_constants, s.contract.size);
   l.place(l.contract, s.contract.size);
-  l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity that has none
+  l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity without one
   l.place(l.tranche_control, s.tranche.size + 1);
   l.place(l.instalments, s.tranche.size);
   std::int32_t vintages = 0;
@@ -400,8 +402,8 @@ HEADROOM_HD StateLayout state_layout(const Scenario& s) {
   return l;
 }
 
-// One lane's view of its memory. Stride is a type so that a compile-time stride costs no register; its row() is
-// the place where a row starts, with all that the backend knows of it.
+// One lane's view of its memory. Stride is a type, so a compile-time stride costs no register. Its row()
+// gives the start of a row together with all that the backend knows of its alignment.
 template <class Stride>
 struct LaneMemory {
   Real* real;
@@ -426,7 +428,7 @@ struct LaneMemory {
     T copy = value;
     copy.visit(writer);
   }
-  // One field of it.
+  // One field of the struct.
   template <auto field, class T>
   HEADROOM_HD void store_field(Slot<T> slot, const T& value, std::int32_t i) const {
     constexpr FieldCount fields = fields_of<T>();
@@ -439,7 +441,7 @@ struct LaneMemory {
   }
 
  private:
-  // This lane's entry of a word's row.
+  // This lane's entry in a word's row.
   template <class T>
   HEADROOM_HD T* row(T* memory, std::int32_t word) const {
     return stride.row(memory + static_cast<std::size_t>(word) * stride) + lane;
@@ -460,8 +462,8 @@ struct LaneMemory {
   };
 };
 
-// Stores no more than the fields named: store<&GpuState::price>(p, l.gpu, state, g). A step that moves two
-// fields of eleven writes two.
+// Stores only the named fields: store<&GpuState::price>(p, l.gpu, state, g). A step that changes two fields
+// of eleven writes two.
 template <auto... fields, class P, class T>
 HEADROOM_HD void store(const P& p, Slot<T> slot, const T& value, std::int32_t i = 0) {
   (p.template store_field<fields>(slot, value, i), ...);

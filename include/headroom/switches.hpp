@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mechanisms that can be put on plan: own normals at zero, delays at their median, uniforms at 1/2, thresholds
-// never reached. A mechanism without draws of its own (supply, attrition) follows the plan's path; damages are
-// not charged. The plan itself is the path with every switch off.
+// Mechanisms that can be put on plan. On plan, a mechanism's own normals are zero, its delays at their
+// median, its uniforms 1/2, and its thresholds are never reached. A mechanism without draws of its own
+// (supply, attrition) follows the plan's path; damages are not charged. The plan itself is the path with
+// every switch off.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,10 @@
 
 namespace headroom {
 
-// A decision is what people do; off, it is not done. All else is chance.
+// A decision is something that people do; switched off, it is not done. Everything else is chance.
 enum class Actor : std::int32_t { chance, decision };
 
-// Switch, key in the config's [switches], what it switches, actor. A row's place is its bit.
+// Columns: switch, key in the config's [switches], words, actor. A row's position is its bit.
 #define HEADROOM_SWITCHES(X)                                                                             \
   X(kDemand, "demand", "demand shocks and growth uncertainty", chance)                                   \
   X(kRegimes, "regimes", "changes of the demand regime", chance)                                         \
@@ -57,7 +58,7 @@ constexpr std::uint32_t kAllSwitches = (1U << kSwitchCount) - 1;
 
 struct SwitchTraits {
   Switch bit;
-  const char* name;  // key of the config
+  const char* name;  // key in the config
   const char* label;
   Actor actor;
 };

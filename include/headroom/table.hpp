@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tables of the model share. A table is a list with one row for each thing that it names; enumerators,
-// names, units and loops over the rows all follow from the list.
+// Helpers of the model's tables. A table is a list with one row for each thing that it names. The
+// enumerators, names, units and loops over the rows all follow from the list.
 #pragma once
 
 #include <cstddef>
@@ -10,20 +10,20 @@
 
 namespace headroom {
 
-// How an integer that a path reports stands for its value.
+// How an integer in a path's results represents a value.
 enum class Scale : std::int32_t {
   money,        // ledger units
   fixed_point,  // 1e-4 units: kFixedOne
   whole,        // the integer itself
 };
 
-// An enumerator as a type: what a loop over a table hands to its body, and what selects the row's formula.
+// An enumerator as a type. A loop over a table passes it to its body, and it selects the row's formula.
 template <auto enumerator>
 struct Of {
   static constexpr auto value = enumerator;
 };
 
-// Whether every row has a name that no other row has: the check that no row was forgotten in a hurry.
+// well_named() checks that every row has a name, and that no two rows have the same name.
 constexpr bool same_text(const char* a, const char* b) {
   while (*a != '\0' && *a == *b) ++a, ++b;
   return *a == *b;

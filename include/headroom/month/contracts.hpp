@@ -13,7 +13,7 @@
 
 namespace headroom {
 
-// The probability with which a contract that is not in full service is ended at the end of this month.
+// The probability that a contract which is not in full service is ended at the end of this month.
 HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract, std::int32_t month) {
   const Real t = static_cast<Real>(month);
   const Real long_stop = contract.start_month + contract.long_stop_months;
@@ -22,8 +22,8 @@ HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract
   return due ? contract.termination_probability : 0.0F;
 }
 
-// A contract's service. `delivering`: some path is not in full service yet, or pays in advance this month;
-// `late`: damages may fall due with that. In other months it is a fee and a credit.
+// A contract's service. `delivering`: some path is not in full service yet, or receives a prepayment this
+// month. `late`: damages may also fall due. In other months service is only a fee and a credit.
 template <bool delivering, bool late, class Lanes>
 HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
                                 const ContractTerms& terms, Lanes& lanes) {
@@ -98,7 +98,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
       store<&ContractFlows::recoveries>(p, l.contract_flows, flows, contract.entity);
     });
   }
-  // Before the contract date nothing is served; a prepayment may fall due, once.
+  // Before the contract date nothing is served; only a prepayment may fall due, once.
   const bool delivers = pending && t >= contract.start_month;
   const bool pays = (pending || in_force) && terms.prepayment_due != 0 && lanes.any([&](auto p) HEADROOM_LANE {
     return select(p.load(l.contract, c).prepaid == 0, 1U, 0U);
@@ -120,7 +120,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
       store<&ContractState::price, &ContractState::step_down_hazard>(p, l.contract, state, c);
     });
   }
-  // No contract ends before its date, or before its term has run from its planned start.
+  // No contract ends before its end date, or before its term has run from the planned start.
   const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
   if (may_expire && lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
     const Mask renewal(s.on(kRenewal, contract));
@@ -135,7 +135,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   }
 }
 
-// Long-stop: first each contract's own, then those whose order ended with its head this month.
+// Long-stop: first each contract's own, then the contracts whose order's head ended this month.
 template <class Lanes>
 HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std::int32_t month, Lanes& lanes) {
   const Real t = static_cast<Real>(month);

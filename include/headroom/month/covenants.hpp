@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Covenants at a month end: tests, cures and waivers, and what breaches set off.
+// Covenants at a month end: tests, cures, waivers, and the consequences of breaches.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace headroom {
 
-// The plan's contracted revenue over the last `window` months, reaching back into history.
+// The plan's contracted revenue over the last `window` months, including months of the history.
 HEADROOM_HD Real plan_contracted(const Scenario& s, std::int32_t entity, std::int32_t month,
                                  std::int32_t window) {
   Real sum = 0.0F;
@@ -28,7 +28,7 @@ HEADROOM_HD Real plan_contracted(const Scenario& s, std::int32_t entity, std::in
   return sum;
 }
 
-// Moves a cure from the parent's cash to where the covenant wants it.
+// Pays a cure from the parent's cash to the borrower's cash, or to the tranche if it repays debt.
 template <class M, class Lanes>
 HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t tranche,
                           std::int32_t month, Lanes& lanes) {
@@ -90,7 +90,7 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
   });
 }
 
-// A covenant's test; then its cure, waiver or breach.
+// A covenant's test, and then its cure, waiver or breach.
 template <class M, class Lanes>
 HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
                                Real threshold, Lanes& lanes) {
@@ -100,7 +100,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
   const Real planned = M::against_plan && s.has_plan != 0 ? plan_contracted(s, entity, month, window) : 0.0F;
   const Mask all_debt(covenant.tranche < 0);
-  const Mask own_plan(s.has_plan == 0);  // the plan realizes itself
+  const Mask own_plan(s.has_plan == 0);  // in the plan itself: its realization is 1
   const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
   const Real scale = M::scale == Scale::money ? 1.0F : kFixedOne;
   const auto inputs = [&](auto p) HEADROOM_LANE {
@@ -113,7 +113,8 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     x.liquidity = static_cast<Real>(position.liquidity);
     x.backlog = static_cast<Real>(position.backlog);
     x.tranche_balance = select(all_debt, x.debt, static_cast<Real>(p.load(l.tranche, tranche).balance));
-    // The slot past the last tranche is the first entity's own, and read for nothing.
+    // Without a tranche this reads the slot after the last one, which is the first entity's; the value is not
+    // used.
     const Money own = p.load(l.tranche_month, tranche).collateral;
     x.collateral = static_cast<Real>(select(all_debt, position.collateral, own));
     x.plan_contracted = select(own_plan, static_cast<Real>(x.window.contracted), planned);
@@ -124,7 +125,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     p.store(l.observed, Observed{room}, headroom_series(v));
   });
   if (covenant.springing_share > 0.0F) {
-    // A test that does not spring is passed, if only just.
+    // Where the test does not spring it is passed: headroom is 0 at least.
     lanes.each([&](auto p) HEADROOM_LANE {
       const TrancheState drawn = p.load(l.tranche, tranche);
       const Real size = static_cast<Real>(drawn.balance) + static_cast<Real>(drawn.undrawn);
@@ -139,7 +140,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
     p.store(l.covenant, state, v);
   });
   if (covenant.plain()) return;
-  // The parent cures what is a borrower's.
+  // The parent cures only covenants of its borrowers.
   const bool ring_fenced = covenant.entity >= 0 && covenant.entity != s.parent();
   const std::int32_t cures = s.on(kCures) && ring_fenced && month <= covenant.last_cure ? covenant.cures : 0;
   const std::int32_t waivers = s.on(kCures) && month >= covenant.first_waiver ? covenant.waivers : 0;
@@ -166,7 +167,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   }
 }
 
-// Whether a breach of some covenant sets anything off for it.
+// Whether a breach of some covenant has consequences for this tranche.
 HEADROOM_HD bool targeted(const Scenario& s, std::int32_t tranche) {
   bool any = false;
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
@@ -177,7 +178,8 @@ HEADROOM_HD bool targeted(const Scenario& s, std::int32_t tranche) {
   return any;
 }
 
-// Nothing is set off until a breach of this month end does; where no covenant can, nothing ever was.
+// Clears last month's consequences; breaches at this month end set them again. If no covenant has any, there
+// is nothing to clear.
 template <class Lanes>
 HEADROOM_HD void clear_controls(const Scenario& s, const StateLayout& l, Lanes& lanes) {
   bool plain = true;
@@ -195,7 +197,7 @@ HEADROOM_HD void clear_controls(const Scenario& s, const StateLayout& l, Lanes& 
   }
 }
 
-// What the breaches that stand at this month end mean for the next month.
+// Sets the consequences for the next month of the breaches that stand at this month end.
 template <class Lanes>
 HEADROOM_HD void set_consequences(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
                                   bool tested, Lanes& lanes) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An entity's month end: income, cash, its part of the group; of the last entity, the month of the whole
-// company.
+// An entity's month end: income, cash, and its part of the group. The last entity also closes the month of
+// the whole company.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace headroom {
 
-// Each part works out for itself what is the same on every path: on a card fewer values then live at once.
+// Each part computes its path-independent terms itself: on a card, fewer values are then live at once.
 template <Role role, class Lanes>
 HEADROOM_HD void close_entity(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t month,
                               Lanes& lanes) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of a month on one page: after start(), advance() for month 1..T. Its parts stand in month/, by what
-// they are about. Written once for every backend.
+// The order of a month on one page: after start(), advance() for month 1..T. The parts are in month/, by
+// subject. The code is written once for every backend.
 //
-// `lanes.each(f)` calls f(path) for every path the caller holds: a CUDA thread its own, the host each lane of a
-// block. `lanes.any(f)` gives the bits that f(path) gives for any of them: what no path needs is then left out
-// for all. `lanes.draw(k, month, stream)` gives the random words of each, as draw(path), until the next draw of
-// the same k. `lanes.observe(series, month)` takes the value just observed into the backend's integer
-// histograms and sums. Loops over objects are outside, lanes inside, so a host lane loop is one short
-// branch-free body.
+// `lanes.each(f)` calls f(path) for every path that the caller holds: on CUDA the thread's own path, on the
+// host each lane of a block. `lanes.any(f)` returns the OR of the bits f(path) of all of them; a step that no
+// path needs is then skipped. `lanes.draw(k, month, stream)` gives the random words of each path, as
+// draw(path), until the next draw with the same k. `lanes.observe(series, month)` adds the value just
+// observed to the backend's integer histograms and sums. Loops over objects are outside and lanes inside, so
+// a host lane loop is one short branch-free body.
 #pragma once
 
 #include <cstdint>
@@ -73,7 +73,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
-    if (launch.planned_month + min(launch.delay.earliest_months, 0.0F) >= t) continue;  // on no path yet
+    if (launch.planned_month + min(launch.delay.earliest_months, 0.0F) >= t) continue;  // launched on no path yet
     lanes.each([&](auto p) HEADROOM_LANE {
       LaunchState state = p.load(l.launch, h);
       state.progress = launch_progress(launch, state.month, t);
@@ -97,7 +97,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     });
   }
 
-  // 2. Sites are ordered, refused, paid for, open and depreciate.
+  // 2. Sites are ordered, refused, paid for, opened and depreciated.
   for (std::int32_t d = 0; d < s.tranche.size + s.entity.size; ++d) {
     if (d >= s.tranche.size || finances_sites(s, d))
       lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
@@ -155,7 +155,8 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   // 4. Interest, principal, maturities, draws.
   if (s.on(kConsequences)) {
     for (std::int32_t d = 0; d < s.tranche.size; ++d) follow_defaults(s, l, d, lanes);
-    // All at once: a chain takes a month a step, in whatever order the tranches stand.
+    // All at once: a cross-default passes one tranche a month along a chain, in whatever order the tranches
+    // stand.
     for (std::int32_t d = 0; d < s.tranche.size; ++d) {
       if (s.tranche[d].cross_defaults == 0) continue;
       lanes.each([&](auto p) HEADROOM_LANE {
@@ -184,7 +185,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     close_entity<Role::parent>(s, l, s.parent(), month, lanes);
   }
 
-  // 6. Covenants: their tests, and what breaches set off from next month on.
+  // 6. Covenants: their tests, and the consequences of breaches from next month on.
   clear_controls(s, l, lanes);
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     const CovenantTest test = s.covenant_test[s.covenant[v].first_test + month - 1];
@@ -199,7 +200,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     set_consequences(s, l, v, month, tested, lanes);
   }
 
-  // 7. What is reported and kept.
+  // 7. Reported and kept figures.
   for (std::int32_t m = 0; m < kMeasureCount; ++m) lanes.observe(m, month);
   for (std::int32_t d = 0; d < s.observed_tranches; ++d) {
     const std::int32_t series = balance_series(s, d);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sites in one month: what is paid, on line, depreciated and lent against.
+// Sites in one month: capex, capacity on line, depreciation and collateral.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ HEADROOM_HD bool finances_sites(const Scenario& s, std::int32_t tranche) {
   return any;
 }
 
-// Lenders value GPUs where a covenant on their collateral is tested; in other months nothing asks for it.
+// Whether the lenders' collateral value is needed: only in months that test a covenant on it.
 HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
   bool any = false;
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
@@ -31,7 +31,7 @@ HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
   return any;
 }
 
-// By tranche, and by entity for all of its tranches.
+// Adds to a tranche's figure, and to the sum over all tranches of its entity.
 template <auto field, class P>
 HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, Money amount,
                          const P& p) {
@@ -42,7 +42,7 @@ HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_
   store<field>(p, l.tranche_month, sum, all);
 }
 
-// A site in service since before as_of: the same on every path but for what its lenders count.
+// A site in service since before as_of. Only its collateral value depends on the path.
 template <class Lanes>
 HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
                                       const SiteTerms& terms, bool valued, Lanes& lanes) {
@@ -65,7 +65,7 @@ HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, s
   });
 }
 
-// One site that is built on the path. `decided`: its order or its refusal falls into this month.
+// A site that is built on the path. `decided`: its order or its refusal falls in this month.
 template <class Lanes>
 HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, bool decided,
                                     const SiteTerms& terms, bool valued, Lanes& lanes) {
@@ -95,7 +95,7 @@ HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std
     pay([](auto, Money) HEADROOM_LANE {});
   }
   if ((needs & kNeedsOperation) == 0) {
-    // Closed on every path: what it costs is the same wherever it is still to come.
+    // Closed on every path: its standing cost is the same wherever the site is still to come.
     const Money standing = money(standing_cost(site, kNeverReal, terms));
     lanes.each([&](auto p) HEADROOM_LANE {
       const SiteState state = p.load(l.site, i);
@@ -124,7 +124,7 @@ HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std
   });
 }
 
-// What is kept of a site when the path is done: by how much it opens late, or that it never does.
+// Keeps a finished path's result of a site: how late it opened, or that it never opened.
 template <class Lanes>
 HEADROOM_HD void keep_site(const Scenario& s, const StateLayout& l, std::int32_t i, std::int32_t late_column,
                            Lanes& lanes) {

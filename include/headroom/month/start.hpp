@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A path as the lanes see it, and its first moment: what is drawn once, and every object at as_of.
+// A path as the lanes see it, and its start: the values drawn once, and every object at as_of.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@
 
 namespace headroom {
 
-// Draws that a lane loop may use at a time: k = 0..kDraws-1.
+// Draws that a lane loop may use at the same time: k = 0..kDraws-1.
 constexpr std::int32_t kDraws = 3;
 
 // One path as the model sees it: its memory, its random words, its kept columns.
@@ -42,7 +42,7 @@ HEADROOM_HD WindowRow history_row(const HistoryMonth& h) {
   return {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
 }
 
-// The windows of an entity at the start, or of the group: the sum of `entities` from `first` on.
+// Covenant windows at the start, of an entity or of the group: the sum over `entities` from `first` on.
 template <class Lanes>
 HEADROOM_HD void open_windows(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t first,
                               std::int32_t entities, Lanes& lanes) {
@@ -56,7 +56,7 @@ HEADROOM_HD void open_windows(const Scenario& s, const StateLayout& l, std::int3
   }
 }
 
-// For the next month, where they were last read: they are still in the cache.
+// Clears the flows for the next month. They were read just before, so they are still in the cache.
 template <class Lanes>
 HEADROOM_HD void clear_flows(const StateLayout& l, std::int32_t entity, Lanes& lanes) {
   lanes.each([&](auto p) HEADROOM_LANE {
@@ -67,7 +67,7 @@ HEADROOM_HD void clear_flows(const StateLayout& l, std::int32_t entity, Lanes& l
   });
 }
 
-// A site before anything is drawn.
+// A site before its draws.
 template <class Lanes>
 HEADROOM_HD void open_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
   const Site site = s.site[i];
@@ -81,7 +81,7 @@ HEADROOM_HD void open_site(const Scenario& s, const StateLayout& l, std::int32_t
   });
 }
 
-// Its stages: it is ready after the last.
+// Its stages: it is ready after the last of them.
 template <class Lanes>
 HEADROOM_HD void draw_stages(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
   const Mask delivery(s.on(kDelivery, s.site[i]));

@@ -12,7 +12,7 @@
 
 namespace headroom {
 
-// Lenders of a tranche follow the default of another, of its acceleration or of its borrower's payments.
+// A tranche follows the default of another one: its acceleration, or its borrower's payment default.
 template <class Lanes>
 HEADROOM_HD void follow_defaults(const Scenario& s, const StateLayout& l, std::int32_t d, Lanes& lanes) {
   const Tranche tranche = s.tranche[d];
@@ -28,19 +28,20 @@ HEADROOM_HD void follow_defaults(const Scenario& s, const StateLayout& l, std::i
   }
 }
 
-// What divides the balance into this month's instalment; 0: nothing is due.
+// The divisor that gives this month's instalment of the balance; 0: nothing is due.
 HEADROOM_HD Real amortisation_divisor(const Scenario& s, const Tranche& d, std::int32_t month) {
   if (month < d.amortisation_start || month > d.amortisation_end) return 0.0F;
   if (d.scheduled != 0) return s.repayment[d.first_repayment + month - 1];
   return static_cast<Real>(d.amortisation_end - month + 1);
 }
 
-// A tranche whose draws are repaid one by one; what was drawn by as_of, level from amortisation_start to _end.
+// A tranche whose draws are repaid one by one. The balance drawn by as_of is repaid level from
+// amortisation_start to amortisation_end.
 template <class Lanes>
 HEADROOM_HD void amortise_draws(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
                                 Lanes& lanes) {
   const Tranche tranche = s.tranche[d];
-  LastInstalment opening{0, 0};  // ends this month
+  LastInstalment opening{0, 0};  // its last instalment falls in this month
   if (tranche.balance > 0 && month >= tranche.amortisation_start && month <= tranche.amortisation_end) {
     const std::int32_t payments = tranche.amortisation_end - tranche.amortisation_start + 1;
     const LastInstalment last = last_instalment(tranche.balance, payments);
@@ -75,7 +76,7 @@ HEADROOM_HD void amortise_draws(const Scenario& s, const StateLayout& l, std::in
   });
 }
 
-// The month's draw, to be repaid on its own from next month on.
+// Records the month's draw. It is repaid on its own from next month on.
 template <class Lanes>
 HEADROOM_HD void record_draw(const StateLayout& l, const Tranche& tranche, std::int32_t d, std::int32_t month,
                              Lanes& lanes) {
@@ -93,14 +94,14 @@ HEADROOM_HD void record_draw(const StateLayout& l, const Tranche& tranche, std::
   });
 }
 
-// Fields that a step of a tranche changes.
+// The fields that a step of a tranche changes.
 template <auto... fields>
 struct Fields {};
 using Drawn = Fields<&TrancheState::balance, &TrancheState::undrawn, &TrancheState::borrowing_base,
                      &TrancheState::spread>;
 
-// The market as a tranche sees it. A tranche on plan finds it open, at the plan's spread multiplier and short
-// rate.
+// The market as a tranche sees it. For a tranche on plan it is open, at the plan's spread multiplier and
+// short rate.
 struct TrancheMarket {
   Mask window_on_plan, spread_on_plan, rate_on_plan;
   Real spread_multiplier, short_rate;  // the plan's
@@ -128,7 +129,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   const Tranche tranche = s.tranche[d];
   const Entity entity = s.entity[tranche.entity];
   const Real t = static_cast<Real>(month);
-  // Nothing is left of a tranche past its maturity, or past the second term of one that could be extended.
+  // A tranche is gone after its maturity, or after its second term if it could be extended.
   if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
   const CouponTerms coupon = coupon_terms(s, tranche, month);
   const TrancheMarket market = tranche_market(s, tranche, month);
@@ -208,7 +209,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
       return Draw{against_capex + at_issue, select(p.load(l.tranche_control, d).draws_stopped != 0, 0, window),
                   select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
     };
-    // Before its window opens, or of a revolver, nothing is eligible.
+    // Nothing is eligible before the window opens, or for a revolver.
     if (available && tranche.capitalises_interest != 0) {
       step(Drawn{}, Fields<&DebtFlows::drawn, &DebtFlows::fees, &DebtFlows::interest>{},
            [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
@@ -239,7 +240,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
   });
 }
 
-// What was swept from an entity's cash reaches its tranches, in their order.
+// Cash swept from an entity goes to its tranches, in their order.
 template <class Lanes>
 HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::int32_t entity,
                                   std::int32_t month, Lanes& lanes) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CUDA backend beyond Backend: its limits, and what its files share. C++ only.
+// Limits of the CUDA backend, and functions that its files share. C++ only.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace headroom::cuda {
 
-// Less than the card has, so that a small run goes the ways of a large one.
+// Tests set less than the card has, so that a small run takes the same ways as a large one.
 struct Limits {
   std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();    // for state and columns
   std::uint32_t threads = std::numeric_limits<std::uint32_t>::max();  // paths in flight

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owned device memory. What does not own is a View<T> or a plain pointer.
+// Owned device memory. Views and plain pointers do not own.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace headroom::cuda {
 
-// 2048 bytes, 137 MiB, 12 GiB: whole numbers of the unit that leaves at least two digits.
+// 2048 bytes, 137 MiB, 12 GiB: a whole number of the largest unit that leaves at least two digits.
 inline std::string bytes_text(std::uint64_t bytes) {
   constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB"};
   int unit = 0;
@@ -23,7 +23,7 @@ inline std::string bytes_text(std::uint64_t bytes) {
   return std::to_string(bytes) + " " + kUnits[unit];
 }
 
-// `size` elements that are not initialised, by plain cudaMalloc.
+// `size` elements from plain cudaMalloc, not initialised.
 template <class T>
 class DeviceBuffer {
  public:
@@ -47,7 +47,7 @@ class DeviceBuffer {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~DeviceBuffer() { cudaFree(data_); }  // fails only with the error of an earlier call, which has thrown it
+  ~DeviceBuffer() { cudaFree(data_); }  // fails only with an earlier call's error, which was thrown
 
   T* data() const { return data_; }
   std::size_t size() const { return size_; }

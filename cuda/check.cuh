@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every answer of the CUDA runtime is looked at.
+// Every return value of the CUDA runtime is checked.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -18,7 +18,7 @@ struct Error : std::runtime_error {
 // Throws "CALL failed: NAME (words) at FILE:LINE" unless the call succeeded.
 inline void check(cudaError_t code, std::string_view call, std::string_view file, int line) {
   if (code == cudaSuccess) return;
-  cudaGetLastError();  // takes back an error that can be lived with: the next launch's check must not find it
+  cudaGetLastError();  // clears an error that the caller may ignore: the next launch's check must not find it
   file.remove_prefix(file.rfind('/') + 1);
   throw Error(code, std::string(call) + " failed: " + cudaGetErrorName(code) + " (" + cudaGetErrorString(code) +
                         ") at " + std::string(file) + ":" + std::to_string(line));

@@ -12,8 +12,8 @@
 
 namespace headroom::cuda {
 
-// Where Thrust takes its temporary memory: kept from one call to the next, since cudaMalloc and cudaFree wait
-// for the device. An allocator in Thrust's sense.
+// Temporary memory for Thrust, an allocator in Thrust's sense. It is kept from one call to the next, because
+// cudaMalloc and cudaFree wait for the device.
 class Scratch {
  public:
   using value_type = char;
@@ -28,8 +28,8 @@ class Scratch {
   std::vector<Piece> pieces_{};
 };
 
-// One buffer [column][paths]; host/engine/column_ops.hpp on Thrust's CUDA system. One caller at a time. The
-// sorted copy of the column last asked for is kept.
+// One buffer [column][paths]. Reductions are those of host/engine/column_ops.hpp on Thrust's CUDA system. One
+// caller at a time. The sorted copy of the last column asked for is kept.
 class DeviceColumns final : public Columns {
  public:
   DeviceColumns(std::int32_t columns, std::uint64_t paths);
@@ -57,8 +57,7 @@ class DeviceColumns final : public Columns {
   Scratch scratch_{};
 };
 
-// The bytes of device memory that so many columns need at their peak: the columns, a sorted copy and the sort's
-// own.
+// The peak bytes of device memory for so many columns: the columns, a sorted copy, and the sort's own buffer.
 constexpr std::uint64_t device_columns_bytes(std::int32_t columns, std::uint64_t paths) {
   return (static_cast<std::uint64_t>(columns) + 2) * paths * sizeof(std::int32_t);
 }

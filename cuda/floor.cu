@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The random numbers of paths and nothing else, and a copy of device memory: what the path kernel cannot go
-// below.
+// Lower bounds of the path kernel's time: drawing the random numbers alone, and copying device memory.
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -17,7 +16,7 @@ namespace {
 
 constexpr std::uint32_t kThreads = 256;
 
-// One path a thread; what host/cpu/floor_lanes.cpp does in a lane.
+// One path per thread; it does what host/cpu/floor_lanes.cpp does in a lane.
 __global__ void draw_paths(PathRange paths, Draws draws, unsigned long long* total) {
   const std::uint64_t index = std::uint64_t{blockIdx.x} * kThreads + threadIdx.x;
   std::uint32_t words = 0;
@@ -47,7 +46,7 @@ __global__ void draw_paths(PathRange paths, Draws draws, unsigned long long* tot
     }
   }
   const std::uint64_t sum = index < paths.count ? words + std::uint64_t{to_bits(normals)} : 0;
-  // sum = high * 2^16 + low; neither sum over a warp leaves 32 bits.
+  // sum = high * 2^16 + low; neither sum over a warp overflows 32 bits.
   const auto low = __reduce_add_sync(~0U, static_cast<std::uint32_t>(sum & 0xffffU));
   const auto high = __reduce_add_sync(~0U, static_cast<std::uint32_t>(sum >> 16));
   if (threadIdx.x % 32 == 0) atomicAdd(total, (static_cast<unsigned long long>(high) << 16) + low);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuRAND's Philox as the model's generator. Its header is the only part of cuRAND in use: a pure function.
+// cuRAND's Philox as the model's generator. This header is the only part of cuRAND that is used; it is a pure
+// function.
 #pragma once
 
 #include <cuda_runtime.h>
 
-// The header's functions are for the device alone unless told otherwise; the model's are for both sides.
+// By default the header's functions are for the device only; the model needs them on both sides.
 #define QUALIFIERS static __forceinline__ __host__ __device__
 #include <curand_philox4x32_x.h>
 #undef QUALIFIERS

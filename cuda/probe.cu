@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which card there is and whether this build runs on it.
+// Finds the card, and checks that this build runs on it.
 #include <string>
 
 #include "cuda/backend.hpp"
@@ -13,7 +13,7 @@ std::string version_text(int version) {  // 13000: 13.0
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-// "NVIDIA H200, 139 GiB, driver 13.0, sm_90"; throws std::runtime_error with the reason where no card can be
+// "NVIDIA H200, 139 GiB, driver 13.0, sm_90". Throws std::runtime_error with the reason if no card can be
 // used.
 std::string describe_device() {
   int driver = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One size of index instead of two halves the kernels to compile; 64 bits serve any column.
+// 64-bit offsets serve any column. With one size of index instead of two, half the kernels are compiled.
 #define THRUST_FORCE_64_BIT_OFFSET_TYPE
 
 #include <thrust/for_each.h>
@@ -23,7 +23,7 @@ struct ValueAt {
   HEADROOM_HD std::int32_t operator()(std::uint64_t rank) const { return sorted[rank]; }
 };
 
-// Integers, so the order of adding does not matter.
+// Integers: the order of adding does not matter.
 struct CountInto {
   unsigned long long* count;
   std::uint32_t bins;
@@ -44,7 +44,7 @@ char* Scratch::allocate(std::ptrdiff_t bytes) {
     piece.taken = true;
     return piece.memory.data();
   }
-  std::erase_if(pieces_, [](const Piece& piece) { return !piece.taken; });  // too small ones go first
+  std::erase_if(pieces_, [](const Piece& piece) { return !piece.taken; });  // free those too small
   pieces_.push_back({DeviceBuffer<char>(std::max<std::size_t>(wanted, 1), "a reduction"), true});
   return pieces_.back().memory.data();
 }

@@ -26,15 +26,15 @@ namespace headroom {
 namespace cuda {
 namespace {
 
-// Four blocks of 128, so 128 registers a thread, are the most that a multiprocessor holds without a register
-// spilled (sm_80, sm_90): lint.kernel_spills.
+// 4 blocks of 128 threads leave 128 registers a thread. A multiprocessor holds no more blocks than that
+// without spilling registers (sm_80, sm_90): lint.kernel_spills.
 constexpr std::uint32_t kThreads = 128;
 constexpr std::uint32_t kBlocksAtLeast = 4;
 constexpr std::uint32_t kWarp = 32;
 static_assert(kThreads % kWarp == 0);
 
-// What a launch works on. The state is one slot of `layout` for each thread of the grid, [word][threads], and
-// is used again and again; the columns are those of path 0 of the launch on.
+// The data of a launch. Each thread of the grid has one slot of state, `layout` words, [word][threads], and
+// uses it for one path after another. The columns start at path 0 of the launch.
 struct Job {
   StateLayout layout;
   Real* real;
@@ -60,7 +60,7 @@ struct GridStride {
   }
 };
 
-// One path: what month.hpp calls lanes.
+// One path, the `lanes` of month.hpp.
 struct Thread {
   const Scenario& scenario;
   const Job& job;
@@ -69,8 +69,8 @@ struct Thread {
   std::uint32_t warp;         // lanes of this warp that hold a path
 
   HEADROOM_HD auto path() const {
-    // New to the compiler at each call; otherwise it keeps the addresses of the whole state in registers, and
-    // spills.
+    // The addresses look new to the compiler at each call. Otherwise it keeps the addresses of the whole
+    // state in registers, and spills.
     std::uint32_t here = slot, stride = slots;
 #if defined(__CUDA_ARCH__)
     asm volatile("" : "+r"(here), "+r"(stride));
@@ -88,7 +88,7 @@ struct Thread {
   HEADROOM_HD void each(F&& f) const {
     f(path());
   }
-  // Of the warp, so that what is left out is left out by all of it and its lanes stay together.
+  // The OR over the warp: the whole warp skips a step or none of it, so its lanes stay together.
   template <class F>
   HEADROOM_HD std::uint32_t any(F&& f) const {
 #if defined(__CUDA_ARCH__)
@@ -97,7 +97,7 @@ struct Thread {
     return f(path());
 #endif
   }
-  // The words of a month and stream; drawn where they are asked for.
+  // The words of a month and stream; computed where they are used.
   struct Draw {
     std::int32_t month;
     StreamId stream;
@@ -108,9 +108,9 @@ struct Thread {
   };
   HEADROOM_HD Draw draw(std::int32_t, std::int32_t month, StreamId stream) const { return {month, stream}; }
 
-  // Integers, so the order of adding does not matter. Each path adds to its bin in device memory, once for the
-  // whole warp where all fall into one bin (a month's tax is 0 on most paths). Not measured yet; expected
-  // limit: atomics on the few hundred bins of one month, held in L2. Then bins in shared memory are the next
+  // Integers: the order of adding does not matter. Each path adds to its bin in device memory; the warp adds
+  // once if all its paths are in one bin (a month's tax is 0 on most paths). Not measured yet. Expected
+  // limit: atomics on the few hundred bins of one month, held in L2. Bins in shared memory would be the next
   // step.
   HEADROOM_HD void observe([[maybe_unused]] std::int32_t series, [[maybe_unused]] std::int32_t month) const {
 #if defined(__CUDA_ARCH__)
@@ -130,7 +130,7 @@ struct Thread {
         atomicAdd(count, static_cast<std::uint32_t>(__popc(warp)));
       }
     }
-    // value = high * 2^16 + low; neither sum over a warp leaves 32 bits.
+    // value = high * 2^16 + low; neither sum over a warp overflows 32 bits.
     const std::int32_t high = __reduce_add_sync(warp, value >> 16);
     const std::uint32_t low = __reduce_add_sync(warp, static_cast<std::uint32_t>(value) & 0xffffU);
     const std::uint32_t failing = __ballot_sync(warp, value < 0);
@@ -144,9 +144,8 @@ struct Thread {
   }
 };
 
-// Thread and slot are one; a thread takes path after path at the distance of the grid. All conditions in
-// month.hpp that stand outside of each() are the same on every path, so that the lanes of a warp meet again in
-// observe().
+// A thread owns one slot and takes one path after another, a grid's width apart. All conditions in month.hpp
+// outside of each() are the same on every path, so the lanes of a warp meet again in observe().
 __global__ void __launch_bounds__(kThreads, kBlocksAtLeast)
     simulate_paths(const __grid_constant__ Scenario scenario, const __grid_constant__ Job job) {
   const std::uint32_t slot = blockIdx.x * kThreads + threadIdx.x;
@@ -189,11 +188,11 @@ class DeviceScenario {
 struct Sizes {
   std::uint32_t threads;   // paths in flight
   std::uint64_t chunk;     // paths of a launch
-  bool columns_on_device;  // of all paths; else of a chunk, copied to the host after each
+  bool columns_on_device;  // of all paths; otherwise those of a chunk, copied to the host after each launch
 };
 
-// `free` bytes for state and columns. Several paths a thread and launch, so that the wait for the last block of
-// a launch is a small part of it; few enough that a launch ends soon after Ctrl-C.
+// `free`: bytes for state and columns. A launch gives each thread several paths, so that waiting for its last
+// block takes little of its time, but few enough that a launch ends soon after Ctrl-C.
 Sizes size_run(std::uint64_t free, std::uint64_t words, std::int32_t columns, std::uint64_t paths,
                std::uint32_t most_threads) {
   constexpr std::uint64_t kPathsAThread = 8;
@@ -227,7 +226,7 @@ class CudaBackend final : public Backend {
   std::string device_;
 };
 
-// What cudaMalloc would still give, less what its granularity and Thrust's small buffers take.
+// Bytes that cudaMalloc can still give, less a reserve for its granularity and Thrust's small buffers.
 std::uint64_t CudaBackend::free_bytes() const {
   constexpr std::uint64_t kReserve = std::uint64_t{128} << 20;
   std::size_t free = 0, total = 0;
@@ -279,7 +278,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   const Sizes sizes = size_run(free_bytes(), reals + integers, columns, paths, most_threads);
   DeviceBuffer<Real> real(reals * sizes.threads, "the paths' state");
   DeviceBuffer<std::int32_t> integer(integers * sizes.threads, "the paths' state");
-  real.fill(0xff);  // NaN: a word that start() leaves out must not pass for a 0
+  real.fill(0xff);  // NaN: a word that start() forgets must not pass for a 0
   integer.fill(0xff);
   std::unique_ptr<DeviceColumns> device_columns;
   std::unique_ptr<HostColumns> host_columns;
@@ -314,7 +313,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
     check(cudaGetLastError(), "launch of simulate_paths", __FILE__, __LINE__);
     check(cudaDeviceSynchronize(), "simulate_paths", __FILE__, __LINE__);
     if (host_columns) {
-      // One by one: cudaMemcpy2D takes no pitch from 2 GiB on.
+      // Column by column: cudaMemcpy2D takes no pitch of 2 GiB or more.
       for (std::int32_t c = 0; c < columns; ++c)
         HEADROOM_CUDA(cudaMemcpy(host_columns->column(c) + first,
                                  job.columns + static_cast<std::uint64_t>(c) * job.column_stride,
@@ -342,7 +341,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
 void load_kernel() {
   cudaFuncAttributes attributes{};
   HEADROOM_CUDA(cudaFuncGetAttributes(&attributes, simulate_paths));
-  // No shared memory is used: all of it to the L1 cache.
+  // The kernel uses no shared memory: give all of it to the L1 cache.
   HEADROOM_CUDA(cudaFuncSetAttribute(simulate_paths, cudaFuncAttributePreferredSharedMemoryCarveout,
                                      cudaSharedmemCarveoutMaxL1));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU backend: blocks of paths as structure of arrays, threads over blocks, the best instruction set at run
-// time.
+// The CPU backend: blocks of paths as structure of arrays, threads over blocks, the best instruction set
+// chosen at run time.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -51,7 +51,8 @@ class CpuBackend final : public Backend {
     const auto work = [&](unsigned) {
       try {
         Worker worker(scenario, layout, outcomes.bins.data());
-        // A block that is taken is run, so that those before `next` are all done when the threads have ended.
+        // A thread finishes every block that it takes, so all blocks before `next` are done when the threads
+        // have ended.
         while (plan.stop == nullptr || !plan.stop->load(std::memory_order_relaxed)) {
           const std::uint64_t block = next++;
           if (block >= blocks) break;

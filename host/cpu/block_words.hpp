@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The random words of a block of paths, one Philox4x32-10 a lane. Included by lanes.cpp alone.
-//
-// Word for word what philox.hpp gives. g++ has no vector form of a 32 x 32 -> 64 bit product that is better
-// than products of 16-bit halves; AVX2 and AVX-512 do: every other lane's product in one instruction.
+// The random words of a block of paths, one Philox4x32-10 per lane. Included by lanes.cpp and
+// floor_lanes.cpp, once per instruction set.
+// The words are the same as those of philox.hpp. Left to itself, g++ builds the vector form of a 32 x 32 ->
+// 64 bit product from products of 16-bit halves. AVX2 and AVX-512 have an instruction for it that multiplies
+// every other lane.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
-// The path indices of a block, as the two counter words of each lane. Draws load them from here whether the
-// paths are consecutive or not.
+// The path indices of a block, as the two counter words of each lane. Draws load them from here, for
+// consecutive paths and for a list alike.
 struct BlockIndices {
   alignas(64) std::uint32_t low[kLanes];
   alignas(64) std::uint32_t high[kLanes];
@@ -27,7 +28,7 @@ struct BlockIndices {
 inline BlockIndices block_indices(const BlockPaths& paths) {
   BlockIndices indices;
   for (std::int32_t lane = 0; lane < kLanes; ++lane) {
-    // The lanes past a short list repeat its last path; nothing reads what they compute.
+    // The lanes past the end of a short list repeat its last path; nothing reads their results.
     const std::uint64_t index = paths.list == nullptr ? paths.first + static_cast<std::uint64_t>(lane)
                                                       : paths.list[min(lane, paths.count - 1)];
     indices.low[lane] = static_cast<std::uint32_t>(index);
@@ -36,7 +37,7 @@ inline BlockIndices block_indices(const BlockPaths& paths) {
   return indices;
 }
 
-// The seed's two keys in each round, ready to be read as vectors.
+// The two keys of each round for a seed, ready to be read as vectors.
 struct BlockKeys {
   alignas(64) std::uint32_t key[10][2][16];
 };
@@ -63,7 +64,7 @@ inline Vector all(std::uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x
 inline Vector exclusive_or(Vector a, Vector b) { return _mm512_xor_si512(a, b); }
 inline Vector low_product(Vector a, Vector b) { return _mm512_mullo_epi32(a, b); }
 inline Vector high_product(Vector a, Vector b) {
-  // Masked, all bits set: g++ 12 warns of an uninitialised operand inside the plain forms.
+  // Masked forms with all bits set: g++ 12 warns of an uninitialised operand inside the plain forms.
   const Vector even = _mm512_maskz_mul_epu32(0xFF, a, b);
   const Vector odd = _mm512_maskz_mul_epu32(0xFF, _mm512_maskz_srli_epi64(0xFF, a, 32), b);
   return _mm512_mask_blend_epi32(0xAAAA, _mm512_maskz_srli_epi64(0xFF, even, 32), odd);

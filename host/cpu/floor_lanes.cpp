@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled once per instruction set (HEADROOM_ISA), as lanes.cpp is: the random numbers of a block of paths and
-// nothing else.
+// Compiled once per instruction set (HEADROOM_ISA), like lanes.cpp: draws the random numbers of a block of
+// paths and does nothing else.
 #include "headroom/philox.hpp"
 #include "host/cpu/block_words.hpp"
 #include "host/cpu/lanes.hpp"
@@ -8,7 +8,7 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
-// The first `count` of four words as normals, added to a lane's sum.
+// Makes normals of the first `count` of four words and adds them to a lane's sum.
 template <int count>
 void add_normals(const BlockWords& words, Real* sum) {
 #pragma omp simd

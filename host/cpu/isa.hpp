@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instruction sets that the lanes were compiled for, and the choice among them.
+// The instruction sets that the lanes were compiled for, and the choice between them.
 #pragma once
 
 #include <string>
@@ -15,10 +15,11 @@ struct Isa {
   FloorFunction draw_floor;
 };
 
-// The instruction sets compiled in that this processor has, weakest first.
+// The compiled instruction sets that this processor has, weakest first.
 std::vector<std::string> cpu_isas();
 
-// `wanted`: auto (the best here) or a name. Throws std::invalid_argument where this processor lacks it.
+// `wanted`: auto (the best of this processor) or a name. Throws std::invalid_argument if this processor lacks
+// it.
 Isa choose_isa(const std::string& wanted);
 
 }  // namespace headroom

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled once per instruction set (HEADROOM_ISA). Nothing here may need the standard library's inline
-// functions.
+// Compiled once per instruction set (HEADROOM_ISA). Nothing here may use inline functions of the standard
+// library.
 #include "host/cpu/lanes.hpp"
 
 #include "headroom/month/month.hpp"
@@ -11,8 +11,9 @@ namespace {
 
 struct LaneStride {
   HEADROOM_HD constexpr operator std::size_t() const { return kRow; }
-  // A cache line's start. g++ keeps such a pointer as it is and reaches a struct's other words at constant
-  // distances from it; otherwise it works out a pointer for every word, and loads that before each access.
+  // `start` is the start of a cache line. If g++ knows that, it keeps the pointer and reaches a struct's
+  // other words at constant distances from it. Otherwise it computes a pointer for every word, and loads it
+  // before each access.
   template <class T>
   HEADROOM_HD T* row(T* start) const {
     return static_cast<T*>(__builtin_assume_aligned(start, 64));
@@ -38,7 +39,7 @@ struct Block {
     for (std::int32_t lane = 0; lane < kLanes; ++lane) f(block.path(lane));
   }
 
-  // The bits that any lane gives.
+  // The OR of the bits of all lanes.
   template <class F>
   HEADROOM_HD std::uint32_t any(F&& f) {
     const Block& block = *this;
@@ -102,7 +103,7 @@ struct Block {
 
 void run_block(const Scenario& scenario_in, const StateLayout& layout_in, const BlockPaths& paths,
                const BlockMemory& memory) {
-  // Copies whose address stays here: the compiler then knows that no store of a lane changes them.
+  // Local copies: the compiler then knows that no store of a lane changes them.
   const Scenario scenario = scenario_in;
   const StateLayout layout = layout_in;
   const BlockKeys keys = block_keys(paths.seed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One block of paths on the CPU, per instruction set. lanes.cpp is compiled once for each; only raw pointers
-// cross this boundary, so that no inline function of one instruction set can be linked into another.
+// One block of paths on the CPU, per instruction set. lanes.cpp is compiled once for each. Only raw pointers
+// cross this boundary, so that no inline function of one instruction set is linked into another.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,16 @@
 
 namespace headroom {
 
-constexpr std::int32_t kLanes = 256;  // paths a block
-// Lanes and a cache line: rows of 1 KiB would share few sets of the L1 cache (bench/NOTES.md).
+constexpr std::int32_t kLanes = 256;  // paths per block
+// The lanes plus one cache line: rows of exactly 1 KiB would share few sets of the L1 cache (bench/NOTES.md).
 constexpr std::int32_t kRow = kLanes + 16;
 
-// Blocks whose bins are kept before they are counted: each row of the histogram is then visited once a batch.
+// The bins of so many blocks are kept before they are counted: each row of the histogram is then visited once
+// per batch.
 constexpr std::int32_t kBatch = 4;
 constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 
-// Paths of the pilot run that says where the bins of the by-month histograms lie.
+// Number of paths in the pilot run, which sets the bins of the by-month histograms.
 constexpr std::int32_t kPilotPaths = 16 * kLanes;
 
 // The paths of a block: `count` consecutive ones from `first` on, or those that `list` names.
@@ -30,7 +31,7 @@ struct BlockPaths {
   const std::uint64_t* list = nullptr;  // [count] indices in any order; null: consecutive
 };
 
-// Where a block works and writes. All arrays belong to the caller.
+// The memory of a block. All arrays belong to the caller.
 struct BlockMemory {
   Real* real;                  // [layout.reals][kRow]
   std::int32_t* integer;       // [layout.integers][kRow]
@@ -40,7 +41,7 @@ struct BlockMemory {
   std::uint16_t* bin;          // of each value: [series][months][kBatchLanes], from the block's place on
   std::int64_t* sum;           // [series][months]
   std::uint64_t* failing;      // [covenant][months]
-  // The rest is null but where it is asked for.
+  // The arrays below are null unless they are asked for.
   std::int32_t* trace;     // [series][months] of lane 0
   std::int32_t* pilot;     // every value: [series][months][kPilotPaths], from the block's place on
   PlanMonth* plan;         // [months] of lane 0
@@ -51,7 +52,8 @@ struct BlockMemory {
 
 using BlockFunction = void (*)(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
 
-// Draws as many words and normals as so many paths draw (host/floor.hpp) and adds them up.
+// Draws as many words and normals as the given number of paths draws, and adds them up
+// (host/engine/floor.hpp).
 using FloorFunction = std::uint64_t (*)(std::uint64_t seed, std::uint64_t first_path, std::int32_t count,
                                         std::int32_t calls, std::int32_t normals);
 

@@ -17,7 +17,7 @@ namespace {
 
 using cpu::Worker;
 
-// A headroom whose metric stands at its cap, either way up.
+// Whether a headroom is that of a metric at its cap, high or low.
 bool is_capped(std::int32_t headroom, Real threshold) {
   for (const Real metric : {-kRatioCap, kRatioCap}) {
     for (const Real sign : {-1.0F, 1.0F})
@@ -26,8 +26,8 @@ bool is_capped(std::int32_t headroom, Real threshold) {
   return false;
 }
 
-// The narrowest bins of a power of two that hold the values' 2% and 98% quantiles and all between, and not in
-// an end bin: what is printed lies between 5% and 95%.
+// The narrowest bins (width a power of two) that hold the values' 2% and 98% quantiles and all values
+// between, outside the end bins. Printed quantiles are between 5% and 95%.
 BinRange bins_over(std::span<std::int32_t> values) {
   const auto rank = [&](std::size_t percent) {
     return values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * percent / 100);
@@ -75,8 +75,8 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
       const std::int32_t series = row / months;
       if (!has_value(scenario, series, row % months + 1)) continue;
       if (is_headroom(scenario, series)) {
-        // A ratio to nothing is capped and far from all others: were it in the range, they would share few
-        // bins.
+        // A ratio without a denominator is capped, far from all other values. If the range included it, the
+        // other values would share few bins.
         const Covenant& covenant = scenario.covenant[series - headroom_series(0)];
         const CovenantTest test = scenario.covenant_test[covenant.first_test + row % months];
         if (!is_money(covenant.metric))

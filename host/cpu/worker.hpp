@@ -37,13 +37,13 @@ template <class T>
 Aligned<T> aligned_zeros(std::size_t count) {
   return aligned_bytes<T>(count, 0);
 }
-// NaN and -1, as on a card: a word that start() leaves out must not pass for a 0.
+// NaN and -1, as on a card: a word that start() forgets must not pass for a 0.
 template <class T>
 Aligned<T> aligned_state(std::int32_t rows) {
   return aligned_bytes<T>(static_cast<std::size_t>(rows) * kRow, 0xff);
 }
 
-// What one thread needs: a block's state, its columns, and its own histograms and sums.
+// The memory of one thread: a block's state, its columns, and the thread's own histograms and sums.
 class Worker {
  public:
   Worker(const Scenario& scenario, const StateLayout& layout, const BinRange* bins)
@@ -74,7 +74,7 @@ class Worker {
     }
   }
 
-  // Runs one block. Only the last of all blocks may be shorter than kLanes.
+  // Runs one block. Only the last block of a run may be shorter than kLanes.
   void run(BlockFunction run_block, const Scenario& scenario, const StateLayout& layout,
            const BlockPaths& paths) {
     memory_.bin = bin_.get() + filled_;
@@ -84,7 +84,7 @@ class Worker {
   }
 
   void count_bins() {
-    const std::int32_t filled = filled_;  // no count changes it
+    const std::int32_t filled = filled_;  // a local copy: no count changes it
     for (const std::size_t row : observed_) {
       const std::uint16_t* bin = bin_.get() + row * kBatchLanes;
       std::uint32_t* counts = histogram_.get() + row * kBins;
@@ -103,7 +103,7 @@ class Worker {
     }
   }
 
-  // Integers, so the order of adding does not matter.
+  // Integers: the order of adding does not matter.
   void add_to(Outcomes& outcomes) {
     count_bins();
     for (std::size_t i = 0; i < outcomes.histogram.size(); ++i) outcomes.histogram[i] += histogram_[i];
@@ -118,7 +118,7 @@ class Worker {
   Aligned<std::uint32_t> histogram_{};
   Aligned<std::uint16_t> bin_{};
   std::vector<std::size_t> observed_{};  // rows
-  std::int32_t filled_ = 0;              // paths whose bins wait to be counted
+  std::int32_t filled_ = 0;              // paths whose bins are not counted yet
   std::vector<std::int64_t> sum_{};
   std::vector<std::uint64_t> failing_{};
   BlockMemory memory_{};

@@ -33,7 +33,7 @@ std::vector<std::int32_t> kept_columns(const std::vector<Question>& questions) {
   return numbers;
 }
 
-// The path at a place of ascending spans.
+// The path index at a position in ascending spans.
 std::uint64_t path_at(const std::vector<PathSpan>& spans, std::uint64_t place) {
   for (const PathSpan& span : spans) {
     if (place < span.count) return span.first + place;
@@ -86,7 +86,7 @@ void check_parts(const Answers& all, const Answers& part) {
   }
 }
 
-// Spans of both, ascending; those that touch become one.
+// The union of two lists of spans, ascending; spans that touch become one.
 std::vector<PathSpan> joined(std::vector<PathSpan> spans) {
   std::sort(spans.begin(), spans.end(), [](const PathSpan& a, const PathSpan& b) { return a.first < b.first; });
   std::vector<PathSpan> out;
@@ -100,7 +100,7 @@ std::vector<PathSpan> joined(std::vector<PathSpan> spans) {
   return out;
 }
 
-// The kept columns of both in the order of the paths, in host memory.
+// The kept columns of both parts in the order of the paths, in host memory.
 std::shared_ptr<Columns> joined_columns(const Answers& all, const Answers& part) {
   struct Piece {
     Columns* from;
@@ -126,7 +126,7 @@ std::shared_ptr<Columns> joined_columns(const Answers& all, const Answers& part)
   return columns;
 }
 
-// ---- The file: little-endian integers, each array behind its length, a checksum at the end. ----
+// ---- The file: little-endian integers, the length before each array, a checksum at the end. ----
 
 static_assert(std::endian::native == std::endian::little, "answers are written as they lie in memory");
 constexpr std::string_view kMagic = "headroom answers";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The answers that a set of paths gives to declared questions: exact integers that add up, whoever ran the
-// paths and in whatever order.
+// The answers that a set of paths gives to declared questions. They are exact integers that add up, in any
+// order and from any machine.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 namespace headroom {
 
 struct Answer {
-  std::vector<Int128> integers{};  // as Question::Kind lists them; an offender's index is that of its path
-  Tally tally{};                   // of a distribution whose values are not kept
+  std::vector<Int128> integers{};  // in the order of Question::Kind; an offender is a path index
+  Tally tally{};                   // for a distribution whose values are not kept
 };
 
 // Consecutive paths [first, first + count).
@@ -28,43 +28,43 @@ struct PathSpan {
 };
 
 struct Answers {
-  std::string config{};  // what was run: the hash of its canonical config
+  std::string config{};  // the run: hash of its canonical config
   std::uint64_t seed = 0;
   std::vector<PathSpan> spans{};  // ascending; no two touch or overlap
   std::vector<Question> questions{};
-  std::vector<Answer> answers{};  // as questions
+  std::vector<Answer> answers{};  // in the order of `questions`
   ByMonth by_month{};
-  std::shared_ptr<Columns> kept{};  // the values of the distributions in the order of the paths; null: tallies
-  // Not part of the answers: how they came about.
+  std::shared_ptr<Columns> kept{};  // values of the distributions in the order of the paths; null: tallies
+  // The fields below say how the answers were made; they are not part of them.
   std::string device{};
   double seconds = 0;  // of the simulation
 
   std::uint64_t paths() const;
-  // Throws std::logic_error where the question was not asked.
+  // Throws std::logic_error if the question was not asked.
   const Answer& answer(const Question& question) const;
 };
 
-// The questions without duplicates, in the order in which answers are kept.
+// The questions without duplicates, in the order of the kept answers.
 std::vector<Question> unique_questions(std::vector<Question> questions);
 
-// Puts questions (from unique_questions()) to outcomes, whose columns they keep where they are needed. `bins`:
-// an empty tally for each question of a distribution, or none where the values are kept.
+// Answers questions (from unique_questions()) from outcomes. Columns that the answers need are kept. `bins`:
+// an empty tally for each distribution question; none if the values are kept.
 Answers ask(Outcomes outcomes, std::vector<Question> questions, std::uint64_t seed, std::vector<PathSpan> spans,
             const std::vector<Tally>& bins);
 
-// Parts that cannot be added: of another config, seed, horizon or list of questions, with other bins, or with
-// paths in common.
+// The parts cannot be added: they are of different configs, seeds, horizons, questions or bins, or they share
+// paths.
 struct MergeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Adds a part. The result does not depend on the order in which parts are added. Throws MergeError, and then
-// `all` is as before.
+// Adds a part. The order in which parts are added does not change the result. Throws MergeError and leaves
+// `all` unchanged.
 void merge(Answers& all, Answers&& part);
 
-// A file holds everything but device and seconds, and a checksum; the same answers give the same bytes. read
-// throws std::runtime_error where the file cannot be read, is no such file, is of another version or is
-// damaged.
+// A file holds everything except device and seconds, and a checksum; the same answers give the same bytes.
+// Reading throws std::runtime_error if the file cannot be read, is not a file of answers, has another version
+// or is damaged.
 constexpr std::uint32_t kAnswersVersion = 1;
 std::string to_bytes(const Answers& answers);
 Answers from_bytes(std::string_view bytes);

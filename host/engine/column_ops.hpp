@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exact integer reductions behind Columns, over any Thrust execution policy: the host's OpenMP system
-// (host_columns.cpp) and CUDA (cuda/reduce.cu). A column is `paths` int32 values at a raw pointer of the memory
-// that the policy works on. Integer sums: every answer is independent of the order of evaluation.
+// The exact integer reductions behind Columns, for any Thrust execution policy. The CUDA backend uses all of
+// them (cuda/reduce.cu). The host uses the sort and the counts, on Thrust's sequential system, and has vector
+// loops for the sums (host_columns.cpp). A column is a raw pointer to `paths` int32 values in memory that the
+// policy can reach. Sums are of integers, so no answer depends on the order of evaluation.
 #pragma once
 
 #include <thrust/count.h>
@@ -19,13 +20,13 @@
 
 namespace headroom::column_ops {
 
-// Functors over a value.
+// Functors on a value.
 
 struct IsNotZero {
   HEADROOM_HD bool operator()(std::int32_t value) const { return value != 0; }
 };
 
-// Order-preserving between int32 and uint32, and its inverse.
+// An order-preserving map from int32 to uint32, and its inverse.
 struct Biased {
   HEADROOM_HD std::uint32_t operator()(std::int32_t value) const {
     return static_cast<std::uint32_t>(value) ^ 0x80000000U;
@@ -37,7 +38,7 @@ HEADROOM_HD Sums sums_of(std::int32_t value) {
   return {1, value, static_cast<Int128>(std::int64_t{value} * value)};
 }
 
-// Functors over a path.
+// Functors on a path.
 
 struct SumsAt {
   const std::int32_t* column;
@@ -62,7 +63,7 @@ struct PathIfNotZero {
   std::uint64_t none;
   HEADROOM_HD std::uint64_t operator()(std::uint64_t path) const { return column[path] != 0 ? path : none; }
 };
-// Functor over a value of interest, for cumulative_counts().
+// A functor on a value that is sought, for cumulative_counts().
 struct CountAtMost {
   const std::int32_t* sorted;
   std::uint64_t paths;
@@ -114,10 +115,10 @@ Offenders offenders(const Policy& policy, const std::int32_t* column, std::uint6
   return {count, found};
 }
 
-// A sorted copy, and what needs one.
+// A sorted copy, and the reductions that need one.
 
-// Sorted as unsigned: the host sort of CCCL 3.0 puts negative ints after the others (its RadixEncoder<int>
-// takes a long, stable_radix_sort.inl); Thrust 1.17 and the CUDA sort are right either way.
+// Sorts as unsigned. The host sort of CCCL 3.0 puts negative ints after the others (its RadixEncoder<int>
+// takes a long, stable_radix_sort.inl). Thrust 1.17 and the CUDA sort are right either way.
 template <class Policy>
 void sort_into(const Policy& policy, const std::int32_t* column, std::uint64_t paths, std::int32_t* sorted) {
   auto* const bits = reinterpret_cast<std::uint32_t*>(sorted);
@@ -126,7 +127,7 @@ void sort_into(const Policy& policy, const std::int32_t* column, std::uint64_t p
   thrust::transform(policy, bits, bits + paths, bits, Biased{});
 }
 
-// out[k] = number of values at most k - 1, k = 0..size. counts are the differences.
+// out[k] = number of values that are at most k - 1, for k = 0..size. Differences of these are the counts.
 template <class Policy>
 void cumulative_counts(const Policy& policy, const std::int32_t* sorted, std::uint64_t paths, std::int32_t size,
                        std::uint64_t* out) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for cuda/ in a build without CUDA.
+// Replaces cuda/ in a build without CUDA.
 #include <stdexcept>
 
 #include "host/engine/floor.hpp"

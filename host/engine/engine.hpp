@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// simulate(): a scenario and its paths, a range or a list, in; integers out. Backends implement Backend;
-// nothing here knows text or files.
+// simulate(): a scenario and its paths (a range or a list) go in, integers come out. Backends implement
+// Backend. Nothing here deals with text or files.
 #pragma once
 
 #include <atomic>
@@ -30,7 +30,7 @@ struct ByMonth {
   std::vector<std::uint64_t> failing;    // [covenant][months]: paths that fail the test of that month
 };
 
-// The outcomes of a range of paths, as a backend leaves them.
+// The outcomes of the paths of a run.
 struct Outcomes : ByMonth {
   ColumnLayout layout{};
   std::shared_ptr<Columns> columns;
@@ -40,13 +40,14 @@ struct Outcomes : ByMonth {
 
 struct RunPlan {
   PathRange paths{};
-  // Path indices in any order, paths.count of them; empty: the range. The kept columns are in this order.
+  // Path indices in any order, paths.count of them; empty: the range `paths`. The kept columns are in this
+  // order.
   std::vector<std::uint64_t> list{};
   int threads = 0;           // 0: all cores
   std::string isa = "auto";  // CPU: auto, baseline, avx2, avx512
   std::function<void(std::uint64_t done, std::uint64_t total)>
       progress;                             // may be empty; called from one thread at a time
-  const std::atomic<bool>* stop = nullptr;  // set: finish early, with fewer paths or Interrupted
+  const std::atomic<bool>* stop = nullptr;  // if set: finish early, with fewer paths or Interrupted
 
   // Index of the i-th path.
   std::uint64_t path(std::uint64_t i) const { return list.empty() ? paths.first + i : list[i]; }
@@ -56,13 +57,13 @@ struct RunPlan {
   }
 };
 
-struct Interrupted {};  // with no result to show
+struct Interrupted {};  // without any result
 
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda"
-  // How many paths at a time where their columns are not kept: large enough that starting costs nothing.
+  // Paths per chunk when columns are not kept: large enough to hide the cost of starting.
   virtual std::uint64_t chunk() const { return std::uint64_t{1} << 18; }
   virtual Outcomes simulate(const Scenario& scenario, const RunPlan& plan, std::span<const BinRange> bins) = 0;
 };
@@ -71,8 +72,8 @@ std::unique_ptr<Backend> make_cpu_backend();
 
 struct CudaProbe {
   bool built = false;   // compiled in
-  bool usable = false;  // a device answers
-  std::string text;     // card and driver, or why not
+  bool usable = false;  // a device responds
+  std::string text;     // card and driver, or why no card can be used
 };
 CudaProbe probe_cuda();                        // cuda/ or host/cuda_absent.cpp
 std::unique_ptr<Backend> make_cuda_backend();  // throws std::runtime_error with the reason

@@ -18,7 +18,7 @@ Draws draws_of(const Scenario& scenario) {
       draws.normals += stage;
     }
     draws.calls += 3;    // commissioning, cost, permit
-    draws.normals += 2;  // not the permit
+    draws.normals += 2;  // the permit is drawn as a uniform
   }
   draws.calls += scenario.customer.size + scenario.contract.size;
   draws.calls += 3 * scenario.months;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a backend cannot go below: the random numbers of its paths and nothing else, and a copy of memory. For
-// benchmarks.
+// Lower bounds of a backend's time, for benchmarks: drawing the random numbers of its paths alone, and
+// copying memory.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,21 @@
 
 namespace headroom {
 
-// What one path draws: Philox calls of four words each, and normals made of their words.
+// The draws of one path: Philox calls of four words each, and the normals made from their words.
 struct Draws {
   std::int32_t calls = 0, normals = 0;
 };
-// Of each path of a scenario; start() and advance() in month.hpp.
+// The draws that start() and advance() in month.hpp make on every path of a scenario.
 Draws draws_of(const Scenario& scenario);
 
 class Floor {
  public:
   virtual ~Floor() = default;
-  // Draws what the paths draw: four words a call, the first `draws.normals` of them made normals; all of it is
-  // added up, so that nothing can be left out. Returns the sum, modulo 2^64: the same from every backend.
+  // Draws as many words and normals as the paths draw: four words a call, and normals from the first
+  // `draws.normals` of them. Everything is added up, so that nothing can be optimised away. Returns the sum
+  // modulo 2^64, which is the same for every backend.
   virtual std::uint64_t draw(const PathRange& paths, Draws draws) = 0;
-  // Copies the first half of a buffer to the second; the buffer is made at the first call.
+  // Copies the first half of a buffer to the second half. The first call allocates the buffer.
   virtual void copy(std::uint64_t bytes) = 0;
 };
 
@@ -33,7 +34,7 @@ class Floor {
 std::unique_ptr<Floor> make_cpu_floor(const std::string& isa, int threads);
 std::unique_ptr<Floor> make_cuda_floor();  // throws std::runtime_error with the reason
 
-// The sum over one path by the scalar generator: what draw() is checked against.
+// The sum of one path, from the scalar generator: the reference for draw().
 std::uint64_t draw_one(const PathRange& path, Draws draws);
 
 }  // namespace headroom

@@ -19,15 +19,16 @@ namespace {
 
 const auto& kPolicy = thrust::seq;
 
-// More threads would not help: columns come out of main memory. Their scratch would grow with the cores.
+// More threads would not help: reading columns is bound by main memory, and scratch memory would grow with
+// the cores.
 int useful_threads(int threads) {
   constexpr int kMost = 8;
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   return std::clamp(threads > 0 ? threads : cores, 1, kMost);
 }
 
-// Sums over values[i] where flags[i] <= limit. 2^22 values at a time, so that the halves of squares fit 64
-// bits.
+// Sums over values[i] where flags[i] <= limit, 2^22 values at a time, so that the halves of the squares fit
+// 64 bits.
 Sums sums_at_most(const std::int32_t* values, const std::int32_t* flags, std::uint64_t paths,
                   std::int32_t limit) {
   constexpr std::uint64_t kAtATime = std::uint64_t{1} << 22;
@@ -134,8 +135,8 @@ void HostColumns::read(std::int32_t column, std::uint64_t first, std::span<std::
 }
 
 Sums HostColumns::count_into(Tally& tally, std::int32_t column) {
-  // Cells first and counts then, a buffer at a time: the counts lie far apart, and one does not wait for
-  // another.
+  // First all cells of a buffer, then all counts: the counts are far apart in memory, and this way one does
+  // not wait for another.
   constexpr std::uint64_t kBuffer = 2048;
   std::array<std::uint32_t, kBuffer> cell;
   const std::int32_t none = tally.none, lo = tally.lo, shift = tally.shift;

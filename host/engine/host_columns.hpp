@@ -16,13 +16,13 @@
 namespace headroom {
 
 // One contiguous buffer [column][paths]. A reduction runs on Thrust's sequential host system or in a vector
-// loop; several threads may ask at once, and each keeps the sorted copy of the last column that it asked for.
-// (Measured: two radix sorts side by side take half the time of one after the other on Thrust's OpenMP system.)
+// loop. Several threads may ask at the same time; each keeps the sorted copy of its last column. (Measured:
+// two radix sorts side by side take half the time of two sorts in turn on Thrust's OpenMP system.)
 class HostColumns final : public Columns {
  public:
-  // Columns 0 .. columns - 1. `threads` may ask at once; 0: all cores.
+  // Columns 0 .. columns - 1. `threads` may ask at the same time; 0: all cores.
   HostColumns(std::int32_t columns, std::uint64_t paths, int threads = 0);
-  // The columns of these numbers alone.
+  // Only the columns of these numbers.
   HostColumns(std::vector<std::int32_t> numbers, std::uint64_t paths, int threads = 0);
 
   // The values of a column, to be written before the first reduction. Throws std::out_of_range.
@@ -54,8 +54,8 @@ class HostColumns final : public Columns {
   std::map<std::thread::id, Sorted> sorted_{};
 };
 
-// The bytes that the columns of `paths` paths need at their peak: the columns, and for each thread a sorted
-// copy and the sort's own buffer.
+// The peak bytes for the columns of `paths` paths: the columns, and for each thread a sorted copy and the
+// sort's own buffer.
 std::uint64_t host_columns_bytes(const ColumnLayout& layout, std::uint64_t paths, int threads = 0);
 
 }  // namespace headroom

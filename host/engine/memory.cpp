@@ -12,11 +12,11 @@ namespace {
 std::optional<std::uint64_t> number_in(const char* file) {
   std::ifstream in(file);
   std::uint64_t value = 0;
-  if (in >> value) return value;  // "max" is no number
+  if (in >> value) return value;  // "max" is not a number
   return {};
 }
 
-// What the group holds in its page cache is given back when it is needed.
+// The cgroup's inactive page cache, which the kernel frees when memory is needed.
 std::uint64_t reclaimable(const char* file) {
   std::ifstream in(file);
   std::string key;

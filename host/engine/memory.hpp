@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much memory this process may still take.
+// The memory that this process may still take.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace headroom {
 
-// Bytes: the kernel's estimate of what is available, or what the container (cgroup) leaves where that is less.
-// Nothing where neither is known.
+// Bytes: the kernel's estimate of available memory, or the rest of the container's limit (cgroup) if that is
+// less. Empty if neither is known.
 std::optional<std::uint64_t> available_memory();
 
 }  // namespace headroom

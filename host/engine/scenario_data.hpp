@@ -10,7 +10,7 @@
 
 namespace headroom {
 
-// Owns what the views of a Scenario point into.
+// Owns the arrays that the views of a Scenario point into.
 struct ScenarioData {
   Scenario parameters{};  // everything but the views
   std::vector<MonthRow> month{};
@@ -31,10 +31,10 @@ struct ScenarioData {
   std::vector<std::int32_t> covenant_target{}, cross_default{};
   std::vector<HistoryMonth> history{};
   std::vector<PlanMonth> plan{};         // empty until make_plan()
-  std::vector<Money> plan_contracted{};  // likewise
-  std::vector<Real> plan_price{};        // likewise
+  std::vector<Money> plan_contracted{};  // empty until make_plan()
+  std::vector<Real> plan_price{};        // empty until make_plan()
 
-  Scenario view() const;  // lives no longer than this object, nor past a change of it
+  Scenario view() const;  // valid while this object lives and does not change
 };
 
 }  // namespace headroom

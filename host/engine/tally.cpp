@@ -13,7 +13,7 @@ Tally tally_over(Columns& pilot, const Question& question) {
   constexpr std::uint64_t kOneIn = 200;
   Tally tally;
   tally.none = question.limit;
-  std::int64_t lo = -kFixedMax, hi = kFixedMax;  // nothing known: the whole range
+  std::int64_t lo = -kFixedMax, hi = kFixedMax;  // no value known: the whole range
   if (const auto values = static_cast<std::uint64_t>(pilot.answer(question)[0]); values > 0) {
     const std::uint64_t tail = values / kOneIn;
     const auto ends = pilot.order_statistics(question.column, std::array{tail, values - 1 - tail});
@@ -43,7 +43,7 @@ std::vector<std::int32_t> order_statistics(const Tally& tally, std::span<const s
   std::size_t cell = 0;
   for (const std::uint64_t rank : ranks) {
     while (cell + 1 < t.count.size() && below + t.count[cell] <= rank) below += t.count[cell++];
-    // Cell 0 lies below the bins and the last one above them: their near ends.
+    // Cell 0 is below the bins, the last cell above them: return their near ends.
     const std::int64_t start =
         t.lo + ((std::max<std::int64_t>(static_cast<std::int64_t>(cell), 1) - 1) << t.shift);
     const bool inside = cell > 0 && cell + 1 < t.count.size();

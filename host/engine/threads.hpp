@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work on a few threads.
+// Runs work on several threads.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +12,12 @@
 
 namespace headroom {
 
-// Runs every task once, at most `threads` at a time; the caller's thread is one of them. Each task writes to
-// its own place, so the order does not matter. When all have ended, the first exception is thrown on.
+// Runs every task once, at most `threads` at the same time, including the caller's thread. Each task writes
+// to its own place, so the order does not matter. After all tasks have ended, the first exception is
+// rethrown.
 void run_tasks(int threads, const std::vector<std::function<void()>>& tasks);
 
-// No more than blocks; 0 asks for all cores.
+// The number of threads for `wanted`: at most one per block; 0 means all cores.
 inline unsigned useful_threads(int wanted, std::uint64_t blocks) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   return static_cast<unsigned>(std::clamp<std::uint64_t>(wanted > 0 ? static_cast<unsigned>(wanted) : cores, 1,
@@ -31,7 +32,7 @@ void on_threads(unsigned threads, F&& work) {
   work(0U);
 }
 
-// Calls work(next) on all cores; next() gives each of 0 .. count - 1 once, and then what is beyond.
+// Calls work(next) on all cores. next() returns each of 0 .. count - 1 once, and then larger numbers.
 template <class F>
 void share_out(std::size_t count, F&& work) {
   std::atomic<std::size_t> taken{0};

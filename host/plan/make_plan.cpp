@@ -14,9 +14,8 @@ namespace headroom {
 
 namespace {
 
-// Debt service in proportion to the plan's cash flow available for it: principal = k CFADS - interest, with the
-// k that repays the loan by its end. Past the horizon CFADS stays what it was in its last twelve months. Plan
-// rates.
+// Debt service in proportion to the plan's CFADS: principal = k CFADS - interest, with the k that repays the
+// loan by its end. Interest is at plan rates. After the horizon, CFADS is the mean of its last twelve months.
 void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads,
             std::vector<Real>& repayment) {
   const auto cfads_of = [&](std::int32_t month) {
@@ -38,12 +37,12 @@ void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads
     return static_cast<double>(coupon_of(terms, state, 0.0F, m)) / 12.0;
   };
   const std::int32_t first = std::max(1, d.amortisation_start);
-  double worth = 0, discount = 1;  // of one unit of CFADS a month, at the start of the amortisation
+  double worth = 0, discount = 1;  // present value of CFADS at the start of the amortisation
   for (std::int32_t m = first; m <= d.amortisation_end; ++m) {
     discount /= 1.0 + rate_of(m);
     worth += cfads_of(m) * discount;
   }
-  if (worth <= 0) return;  // nothing to follow: level
+  if (worth <= 0) return;  // no CFADS to follow: level
   double balance = 1;
   for (std::int32_t m = first; m <= std::min(d.amortisation_end, s.months); ++m) {
     const double principal = std::clamp(cfads_of(m) / worth - rate_of(m) * balance, 0.0, balance);

@@ -65,7 +65,7 @@ unsigned calendar_month(const Company& company, std::int32_t month) {
   return static_cast<unsigned>(config::month_end(company.as_of, month).month());
 }
 
-// The period of a calendar year, if all of it is known.
+// The period of a calendar year; null unless the whole year is known.
 const PlanPeriod* whole_year(const Company& company, const std::vector<PlanPeriod>& years, int year) {
   for (const PlanPeriod& period : years) {
     if (calendar_year(company, period.last_month) != year) continue;
@@ -140,7 +140,7 @@ GuidanceCheck check_balance(const Company& company, const Scenario& scenario, co
   return check;
 }
 
-// Every switch off.
+// The scenario with every switch off.
 Scenario on_plan(Scenario scenario) {
   scenario.switches = 0;
   return scenario;
@@ -189,14 +189,14 @@ PlanTable plan_table(const Company& company, const Scenario& scenario, std::span
       year_start = t + 1;
     }
   }
-  // as_of inside a year: its reported months belong to the first year of the table.
+  // as_of is inside a year: the reported months of that year belong to the first year of the table.
   if (table.reported && calendar_month(company, 0) != 12) {
     PlanPeriod& first = table.years.front();
     const PlanPeriod& reported = *table.reported;
     first.includes_reported = true;
     first.revenue += reported.revenue;
     first.ebitda += reported.ebitda;
-    first.cash_interest = kUnknown;  // the plan's is cash and net; what companies report is neither
+    first.cash_interest = kUnknown;  // the plan's is net and in cash, the reported one is neither
     first.capex += reported.capex;
     first.fcf += reported.fcf;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The deterministic plan by quarter and calendar year, and what the company said of itself next to it.
+// The deterministic plan by quarter and calendar year, next to the company's own figures and guidance.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,13 @@
 
 namespace headroom {
 
-// Flows of a period and balances at its end, musd; what is not known is kUnknown.
+// Flows of a period and balances at its end, in musd. kUnknown: not known.
 struct PlanPeriod {
-  std::int32_t first_month = 0, last_month = 0;  // of the horizon; 0: before it (reported)
-  bool includes_reported = false;                // a calendar year whose reported months are added
+  std::int32_t first_month = 0, last_month = 0;  // of the horizon; 0: before the horizon (reported)
+  bool includes_reported = false;                // a calendar year that includes reported months
   double revenue = 0, ebitda = 0, cash_interest = 0, capex = 0, fcf = 0;
   double debt = kUnknown, cash = kUnknown, arr = kUnknown, backlog = kUnknown;
-  // Least headroom of the period's tests by covenant, in the metric's unit (liquidity in musd); none: not
+  // Least headroom of the period's tests by covenant, in the metric's unit (liquidity in musd); empty: not
   // tested.
   std::vector<std::optional<double>> headroom{};
 
@@ -36,7 +36,7 @@ struct PlanTable {
 
 // trace_path() of the scenario with every switch off: [series][months].
 std::vector<std::int32_t> plan_trace(const Scenario& scenario);
-// Identities that it violates: Violation bits.
+// The identities that the plan violates: Violation bits.
 std::int32_t plan_violations(const Scenario& scenario);
 
 // `plan`: from plan_trace().
@@ -45,15 +45,15 @@ PlanTable plan_table(const Company& company, const Scenario& scenario, std::span
 // One figure of the company's guidance. Calendar years include the reported months.
 struct GuidanceCheck {
   std::size_t guidance = 0;             // index into Company::guidance
-  double plan_musd = kUnknown;          // unknown: outside the horizon
-  std::optional<double> p10, p50, p90;  // musd, of the run; only where there is one
-  enum class Mark { unknown, below, inside, above } mark = Mark::unknown;  // the plan against low..high
+  double plan_musd = kUnknown;          // kUnknown: outside the horizon
+  std::optional<double> p10, p50, p90;  // musd, from the run; empty without a run
+  enum class Mark { unknown, below, inside, above } mark = Mark::unknown;  // plan against low..high
 };
 
-// The by-month histograms that the guidance is measured by: series * months + month - 1.
+// The by-month histograms that the guidance needs: series * months + month - 1.
 std::vector<std::int32_t> guidance_cells(const Company& company, const Scenario& scenario);
 
-// `report`: null where only the plan is known.
+// `report`: null if only the plan is known.
 std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario& scenario,
                                           const PlanTable& table, const RiskReport* report);
 

@@ -16,7 +16,7 @@ namespace headroom {
 
 namespace {
 
-// A float as the decimal it was read from: 1.2F is 1.2 and not 1.2000000477.
+// The decimal that a float was read from: 1.2F gives 1.2 and not 1.2000000477.
 double as_written(Real x) {
   const auto value = static_cast<double>(x);
   const double digits = value == 0 ? 0 : 6 - std::floor(std::log10(std::fabs(value)));
@@ -157,7 +157,7 @@ Distribution distribution_of(const Answers& answers, const Question& question, d
   found.mean_error = whole.mean.standard_error;
   found.sd = whole.sd;
 
-  // The values below the marker are the smallest of the column, so ranks serve.
+  // The values below the marker are the smallest of the column, so ranks in the whole column can be used.
   Columns* const kept = answers.kept.get();
   std::vector<std::uint64_t> ranks;
   for (const int percent : kPercents) {
@@ -195,7 +195,7 @@ Distribution distribution_of(const Answers& answers, const Question& question, d
 EventRisk event_of(std::span<const Int128> counts, std::uint64_t paths) {
   const auto months = static_cast<std::int32_t>(counts.size()) - 1;
   EventRisk found;
-  auto happened = static_cast<std::uint64_t>(counts[0]);  // month 0: had happened at as_of
+  auto happened = static_cast<std::uint64_t>(counts[0]);  // month 0: it had happened by as_of
   for (std::int32_t t = 1; t <= months; ++t) {
     happened += static_cast<std::uint64_t>(counts[at(t)]);
     found.cumulative.push_back(wilson(happened, paths));
@@ -234,7 +234,7 @@ Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t
   found.months.resize(at(by_month.months));
   if (series >= by_month.series) return found;
   const std::int32_t covenant = found.covenant;
-  // Not of a ratio that may be one to nothing: a few capped values would make it up.
+  // A ratio may have no denominator; a few capped values would then dominate the mean.
   const bool has_mean = covenant < 0 || is_money(scenario.covenant[covenant].metric);
   for (std::int32_t month = 0; month < by_month.months; ++month) {
     const std::size_t cell = at(series) * at(by_month.months) + at(month);

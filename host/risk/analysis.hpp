@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// From what the paths reported to what a lender asks: distributions, breach probabilities, joint breaches and
-// the state of the market behind them. MODEL.md section 8. Integers of the outcomes become doubles in natural
-// units here and nowhere else: musd (USD million), months, metric units, shares. Probabilities are shares of
-// paths.
+// Turns the paths' outcomes into the figures that a lender asks for: distributions, breach probabilities,
+// joint breaches and the state of the market behind them. See MODEL.md section 8. Only here do integers
+// become doubles in natural units: musd (USD million), months, metric units, shares. Probabilities are shares
+// of paths.
 //
-// Everything is computed from exact integers in a fixed order: equal outcomes give equal bits.
+// All figures are computed from exact integers in a fixed order: equal outcomes give equal bits.
 #pragma once
 
 #include <array>
@@ -36,8 +36,9 @@ struct Quantile {
   double standard_error() const { return (high - low) / (2 * kNormal95); }
 };
 
-// The bad end of a flow, at confidence 100 - percent. Signs are those of the flow: value at risk is the amount
-// that is undercut with probability `percent`, expected shortfall the mean of those that undercut it.
+// The bad end of a flow, at confidence 100 - percent, with the sign of the flow. Value at risk is the amount
+// that the flow falls below with probability `percent`; expected shortfall is the mean of the values below
+// it.
 struct LowerTail {
   int percent = 0;
   double value_at_risk = kUnknown;
@@ -47,13 +48,13 @@ struct LowerTail {
 };
 
 struct Distribution {
-  std::uint64_t paths = 0;  // those that have a value; 0: nothing below is known
+  std::uint64_t paths = 0;  // paths that have a value; 0: nothing below is known
   double mean = kUnknown;
   double mean_error = kUnknown;
   double sd = kUnknown;
   std::array<Quantile, kPercents.size()> quantiles{};
-  double resolution = 0;           // by how much quantiles and tails may be off; 0: exact
-  std::vector<LowerTail> tails{};  // 5% and 1%; only of flows whose low end is the bad one
+  double resolution = 0;           // greatest error of quantiles and tails; 0: exact
+  std::vector<LowerTail> tails{};  // 5% and 1%; only for flows whose low end is bad
 
   const Quantile& quantile(int percent) const;  // one of kPercents
 };
@@ -71,15 +72,15 @@ struct QuarterRisk {
   std::optional<double> plan_fcf;
 };
 
-// Something that happens in one month of a path, or never.
+// An event that happens in one month of a path, or never.
 struct EventRisk {
   struct Within {
     std::int32_t months = 0;
     Probability probability;
   };
-  std::vector<Within> within;           // kWithinMonths that lie before the horizon, then the horizon
+  std::vector<Within> within;           // those of kWithinMonths before the horizon, then the horizon
   std::vector<Probability> cumulative;  // [months]: has happened by the end of month t
-  // Quantiles kTimePercents of the month, given that it happens; 0: never happens.
+  // The month of the event if it happens, quantiles kTimePercents; 0: it never happens.
   std::array<std::int32_t, kTimePercents.size()> month_if_it_happens{};
 
   const Probability& by_horizon() const { return within.back().probability; }
@@ -90,7 +91,7 @@ struct CovenantRisk {
   struct Test {
     std::int32_t month = 0;
     double threshold = kUnknown;  // metric's unit; liquidity in musd
-    Probability failing;          // of the paths, at this date
+    Probability failing;          // share of paths that fail at this date
   };
   Metric metric{};
   bool maximum = false;       // true: the metric must not exceed the threshold
@@ -98,38 +99,38 @@ struct CovenantRisk {
   bool has_remedies = false;  // cures, waivers or consequences
   EventRisk uncured;          // the first breach that was neither cured nor waived
   EventRisk accelerated;      // its lenders call their loans
-  Estimate cures, waivers;    // of a path, number
-  Probability remedied;       // breached within the horizon, and every breach cured or waived
-  Probability binds_first;    // breached, and no other covenant before
+  Estimate cures, waivers;    // mean number on a path
+  Probability remedied;       // a breach within the horizon, and every breach cured or waived
+  Probability binds_first;    // a breach, with no other covenant breached before
   std::vector<Test> tests;    // by date
   Distribution min_headroom;  // least headroom over the path's tests, metric's unit (liquidity in musd)
 };
 
 struct SiteRisk {
   bool running = false;
-  Distribution months_late;  // given that it opens
+  Distribution months_late;  // of the paths on which it opens
   Probability late;          // opens, but later than planned
   Probability never_opens;
 };
 
-// A customer, and what hangs on it.
+// A customer, and the figures that depend on it.
 struct CustomerRisk {
   double backlog_share = 0;  // of the contracted fees at as_of, options left out
   double fees_share = 0;     // of all contract fees billed over the horizon, of all paths
   EventRisk defaults;
-  EventRisk leaves;            // the first of its contracts is lost: termination, default, loss of its site
+  EventRisk leaves;            // its first contract is lost by termination, default, or the loss of its site
   Distribution fees;           // over the horizon, musd
-  Estimate lost_if_it_leaves;  // contracted fees still to come of the contracts lost, musd
+  Estimate lost_if_it_leaves;  // remaining contracted fees of the contracts lost, musd
 };
 
 // A ring-fenced borrower.
 struct BorrowerRisk {
-  EventRisk payment_default;  // of what neither its reserve nor a guarantee covers
-  Distribution paid_in;       // by the parent over the horizon, cures among it, musd
+  EventRisk payment_default;  // a payment that neither its reserve account nor a guarantee covers
+  Distribution paid_in;       // by the parent over the horizon, with cures, musd
   Distribution distributed;   // to the parent, musd
 };
 
-// A driver's mean over each path, over all paths and over those that end badly.
+// A driver's mean over each path: averaged over all paths, and over the paths that end badly.
 struct DriverMeans {
   PathColumn driver{};
   Estimate all, given_breach, given_liquidity_default;
@@ -138,13 +139,13 @@ struct DriverMeans {
 struct Violations {
   std::uint64_t paths = 0;
   std::uint64_t first_path = 0;  // path index, where there is one
-  std::int32_t kinds = 0;        // Violation bits of that path
+  std::int32_t kinds = 0;        // violated identities of that path: Violation bits
 };
 
-// A measure by month. Quantiles come from histograms and are off by less than a bin's width.
+// A measure by month. Quantiles come from histograms; their error is less than a bin's width.
 struct Band {
   std::uint64_t paths = 0;  // 0: no covenant test in this month
-  double mean = kUnknown;   // unknown of a ratio's headroom
+  double mean = kUnknown;   // unknown for a ratio's headroom
   std::array<HistogramQuantile, kBandPercents.size()> quantiles{};
   double bin_width = kUnknown;
   std::optional<double> plan;
@@ -153,9 +154,9 @@ struct Band {
 };
 struct Series {
   Measure measure = kMeasureCount;
-  std::int32_t covenant = -1;  // >= 0: its headroom
-  std::int32_t tranche = -1;   // >= 0: its balance
-  std::vector<Band> months;  // [months]
+  std::int32_t covenant = -1;  // >= 0: the headroom of this covenant
+  std::int32_t tranche = -1;   // >= 0: the balance of this tranche
+  std::vector<Band> months;    // [months]
 };
 
 struct RiskReport {
@@ -171,7 +172,8 @@ struct RiskReport {
   EventRisk any_breach;  // of any covenant
   EventRisk liquidity_default;
   std::vector<BorrowerRisk> borrowers;
-  // [covenants + 1][covenants + 1]: both within the horizon; the last row and column are the liquidity default.
+  // [covenants + 1][covenants + 1]: both happen within the horizon. The last row and column are the liquidity
+  // default.
   std::vector<std::vector<Probability>> joint;
 
   Distribution peak_funding_gap;  // musd
@@ -184,24 +186,24 @@ struct RiskReport {
   std::vector<Series> bands;  // measures, covenants, tranches
 };
 
-// A report whose places are made and whose paths are not in yet: what the scenario and the plan alone say.
-// `plan`: trace_path() of the scenario with every switch off, or empty.
+// A report before any path is run, with only the figures of the scenario and the plan. `plan`: trace_path()
+// of the scenario with every switch off, or empty.
 RiskReport blank_report(const Scenario& scenario, std::span<const std::int32_t> plan);
 
-// The parts of a report, each from the answers to the questions that it needs.
+// The parts of a report. Each is made from the answers to the questions that it needs.
 
-// `question`: of kind distribution. So many `units` of its column make a natural one.
+// `question`: of kind distribution. `units` units of its column are one natural unit.
 Distribution distribution_of(const Answers& answers, const Question& question, double units, bool tails);
 // `counts`: paths by month 0 .. months.
 EventRisk event_of(std::span<const Int128> counts, std::uint64_t paths);
 // `question`: of kind sums.
 Estimate mean_of(const Answers& answers, const Question& question, double units);
-// By month, of a series.
+// A series by month.
 Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t series,
                  std::span<const std::int32_t> plan);
 
-// How many of the integers' units make a natural one: of a scale, of a measure, of a covenant's headroom, of
-// USD million.
+// How many integer units are one natural unit: of a scale, of a measure, of a covenant's headroom, of USD
+// million.
 double units_of_scale(const Scenario& scenario, Scale scale);
 double units_of_measure(const Scenario& scenario, Measure measure);
 double units_of_headroom(const Scenario& scenario, std::int32_t covenant);

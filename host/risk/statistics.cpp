@@ -15,7 +15,7 @@ Probability wilson(std::uint64_t count, std::uint64_t of) {
   const double centre = share + kSquare / (2 * n);
   const double reach = kNormal95 * std::sqrt(share * (1 - share) / n + kSquare / (4 * n * n));
   const double whole = 1 + kSquare / n;
-  // At the ends the interval is closed; rounding must not open it.
+  // At count 0 or `of` the interval ends exactly at 0 or 1; rounding must not move that end.
   const double low = count == 0 ? 0.0 : std::max(0.0, (centre - reach) / whole);
   const double high = count == of ? 1.0 : std::min(1.0, (centre + reach) / whole);
   return {count, of, share, low, high};

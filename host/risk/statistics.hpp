@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Estimates and their uncertainty from counts and ranks.
+// Estimates from counts and ranks, with their uncertainty.
 #pragma once
 
 #include <array>
@@ -31,18 +31,18 @@ struct Probability {
   double high = kUnknown;
 };
 
-// Wilson's score interval (JASA 22, 1927): right near 0 and 1, where the normal interval is not.
+// Wilson's score interval (JASA 22, 1927). It is right near 0 and 1, where the normal interval is not.
 Probability wilson(std::uint64_t count, std::uint64_t of);
 
-// Mean and variance from exact integer sums; so many `units` of a column's integers make a natural one. The
-// standard error of one value is unknown.
+// Mean and variance from exact integer sums. `units` units of a column are one natural unit. With one value
+// the standard error is unknown.
 struct Moments {
   Estimate mean;
   double sd = kUnknown;
 };
 Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double units);
 
-// The p% quantile of n values is the ceil(n p / 100)-th smallest (inverse of the empirical distribution); its
+// The p% quantile of n values is the ceil(n p / 100)-th smallest (inverse of the empirical distribution). Its
 // 95% interval goes from one order statistic to another, by the normal approximation of the binomial count of
 // values below (Conover, Practical Nonparametric Statistics, 3.2). Ranks are 0-based; n > 0.
 struct QuantileRanks {
@@ -58,8 +58,9 @@ std::uint64_t tail_count(int percent, std::uint64_t n);
 double expected_shortfall_error(double tail_variance, double quantile, double mean, int percent,
                                 std::uint64_t tail);
 
-// Quantile of a histogram over BinRange: interpolated inside its bin, so off by less than a bin's width. The
-// end bins also hold what lies beyond them: a quantile that falls there is marked, and the value is its bound.
+// Quantile of a histogram over BinRange, interpolated inside its bin, so the error is less than a bin's
+// width. The end bins also hold all values beyond them: a quantile that falls there is marked, and the value
+// is only its bound.
 struct HistogramQuantile {
   double value = kUnknown;
   bool outside = false;

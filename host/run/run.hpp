@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run is one call: a company and a request in, figures out.
+// A run is one call: a company and a request go in, figures come out.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,17 @@ namespace headroom {
 struct Request {
   PathRange paths{.seed = 1, .first = 0, .count = 100'000};
   std::vector<std::uint64_t>
-      list{};  // these paths of the seed in place of the range; sorted, duplicates left out
+      list{};  // path indices of the seed, instead of the range; they are sorted and duplicates dropped
   std::uint64_t exact_paths = kExactPaths;
-  std::vector<std::string> figures{};  // patterns: observed beyond the default
-  bool only_figures = false;           // nothing is observed but `figures`
+  std::vector<std::string> figures{};  // patterns: observed in addition to the default
+  bool only_figures = false;           // only `figures` are observed
   bool by_month = false;               // every by-month histogram is observed
   int threads = 0;                     // CPU; 0: all cores
   std::string isa = "auto";            // CPU
-  // Each may be empty.
+  // The members below may be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // from one thread at a time
   std::function<bool(const Answers&)> enough{};                             // see Asked
-  const std::atomic<bool>* stop = nullptr;  // set: finish early, with fewer paths or Interrupted
+  const std::atomic<bool>* stop = nullptr;  // if set: finish early, with fewer paths or Interrupted
 };
 
 struct Result {
@@ -44,7 +44,7 @@ struct Result {
   std::vector<GuidanceCheck> guidance{};
   double analysis_seconds = 0;
 
-  // All that were observed, or those that patterns name.
+  // All observed figures, or those that the patterns name.
   std::vector<Figure> figures(const std::vector<std::string>& patterns = {}) const {
     return figures_of(catalogue, selection, risk, patterns);
   }
@@ -55,9 +55,9 @@ struct UnknownFigure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Makes the plan, runs the paths, answers what was asked. The result depends on company, request.paths,
-// exact_paths and figures alone: not on backend, threads or instruction set. Throws UnknownFigure before
-// anything is run, and Interrupted where no path was done.
+// Makes the plan, runs the paths and answers the request. The result depends only on company, request.paths,
+// exact_paths and figures, not on backend, threads or instruction set. Throws UnknownFigure before any path
+// is run, and Interrupted if no path was done.
 Result run(const Company& company, Backend& backend, const Request& request);
 
 }  // namespace headroom

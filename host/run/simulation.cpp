@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::uint64_t kPilotPaths = 4096;
 
-// Empty tallies of the distributions, their bins from the first paths of the seed on the CPU: the same for
-// every backend and every part of a run.
+// Empty tallies of the distributions. Their bins come from the first paths of the seed on the CPU, so they
+// are the same for every backend and every part of a run.
 std::vector<Tally> tallies(const Scenario& scenario, const RunPlan& plan, const Asked& asked,
                            std::span<const BinRange> bins) {
   RunPlan pilot = plan;

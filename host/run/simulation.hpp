@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any number of paths in bounded memory.
+// Runs any number of paths in bounded memory.
 #pragma once
 
 #include <cstdint>
@@ -12,26 +12,26 @@
 
 namespace headroom {
 
-// Up to so many paths the columns are kept and quantiles are exact; beyond, chunks of columns are counted into
-// tallies.
+// Up to this many paths, columns are kept and quantiles are exact. Beyond it, chunks of columns are counted
+// into tallies.
 constexpr std::uint64_t kExactPaths = std::uint64_t{1} << 22;
 
 struct Asked {
   std::vector<Question> questions{};  // unique_questions()
   std::uint64_t exact_paths = kExactPaths;
-  // The by-month histograms of these cells, series * months + month - 1; nothing: of all.
+  // The by-month histograms of these cells, series * months + month - 1; empty: of all cells.
   std::optional<std::vector<std::int32_t>> cells{};
-  // Called after each chunk of paths with the answers so far; true: they are precise enough, and no more paths
-  // are run. May be empty.
+  // Called after each chunk of paths with the answers so far. Returns true if they are precise enough: no
+  // more paths are run. May be empty.
   std::function<bool(const Answers&)> enough{};
 };
 
-// Runs the paths of `plan`, with bins from the seed's pilot. The answers depend on scenario, plan.paths and
-// `asked` alone. Interrupted, it returns the paths that were done: answers.paths() are fewer than asked for.
-// Throws Interrupted where there are none.
+// Runs the paths of `plan`, with bins from the seed's pilot. The answers depend only on scenario, plan.paths
+// and `asked`. If interrupted, it returns the answers of the paths that were done, answers.paths() of them.
+// Throws Interrupted if there are none.
 Answers simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan, const Asked& asked);
 
-// Bytes of memory for columns and tallies at the peak.
+// Peak bytes of memory for columns and tallies.
 std::uint64_t simulation_bytes(const Backend& backend, const Scenario& scenario, std::uint64_t paths,
                                std::uint64_t exact_paths, int threads);
 

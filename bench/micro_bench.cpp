@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pieces that a path is made of, a vector at a time: random words, laws, elementary functions; and the
-// reductions of one column. Each is checked before it is timed. Whole paths: `headroom bench`.
+// The pieces of a path, a vector at a time (random words, distributions, elementary functions), and the
+// reductions of one column. Each is checked before it is timed. `headroom bench` measures whole paths.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kCount = 4096;
 
-// `f` over kCount inputs; `reference` gives the same to within `ulps` float ULP.
+// Times `f` over kCount inputs. `reference` must agree to within `ulps` float ULP.
 template <class In, class F, class Reference>
 void function(benchmark::State& state, const std::vector<In>& in, F f, Reference reference, double ulps) {
   std::vector<Real> out(in.size());
@@ -70,9 +70,8 @@ void philox(benchmark::State& state) {
 }
 
 #if defined(__AVX2__) && defined(__FMA__)
-// The most instructions a second that a core takes of such a mix as a path's lanes are (NOTES.md): loads,
-// floats, integers, a store, a loop's end, none of which waits for another. It is what bench/issue_share.py
-// divides by.
+// The most instructions a second that a core can issue of a mix like a path's lanes (NOTES.md): loads,
+// floats, integers, a store and a loop's end, none waiting for another. bench/issue_share.py divides by it.
 void issue_limit(benchmark::State& state) {
   constexpr std::int64_t kBlocks = 100'000, kInstructions = 18;  // of a block
   alignas(64) Real memory[64] = {};
@@ -106,7 +105,7 @@ std::unique_ptr<HostColumns> gaussian(std::int64_t paths) {
   return columns;
 }
 
-// Each run sorts a fresh store: a store keeps the sorted copy of the column that was asked last.
+// Each run sorts a fresh store, because a store keeps the sorted copy of its last column.
 void sorted_column(benchmark::State& state) {
   const std::vector<std::uint64_t> ranks = {static_cast<std::uint64_t>(state.range(0)) / 2};
   for (auto _ : state) {
@@ -151,7 +150,7 @@ void register_all() {
         [](std::uint32_t w) { return -std::log(point(w)); }, 4);
   });
   benchmark::RegisterBenchmark("normal", [](benchmark::State& s) {
-    // Checked through the distribution function of its value.
+    // Checked through the distribution function of the result.
     std::vector<Real> z(kCount);
     const std::vector<std::uint32_t> in = words();
     for (std::size_t i = 0; i < kCount; ++i) {

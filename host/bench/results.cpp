@@ -16,7 +16,7 @@ namespace headroom::bench {
 
 namespace {
 
-// 12.3 ms, 4.56 us: three digits.
+// 12.3 ms, 4.56 us: three significant digits.
 std::string with_prefix(double value, const std::string& unit) {
   struct Prefix {
     double factor;

@@ -42,7 +42,7 @@ constexpr std::array kHorizons = {60, 120};
 constexpr std::array<std::uint64_t, 4> kPaths = {100'000, 1'000'000, 10'000'000, 100'000'000};
 constexpr std::uint64_t kSeed = 1;
 
-// An answer that is not what it should be.
+// A row's answer is wrong.
 struct Wrong : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -53,7 +53,7 @@ double now() {
 
 std::string short_count(std::uint64_t n) { return fmt::format("{:.0e}", static_cast<double>(n)); }  // 1e+06
 
-// A folder for what rows write.
+// A folder for the files that rows write.
 class TemporaryFolder {
  public:
   TemporaryFolder() : path_(fs::temp_directory_path() / fmt::format("headroom-bench-{}", getpid())) {
@@ -71,7 +71,7 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-// Starts the program with its output thrown away and waits for it.
+// Starts the program, discards its output and waits for it.
 void run_program_of(const std::string& program, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), program);
   std::vector<char*> argv;
@@ -117,8 +117,8 @@ class Suite {
     Catalogue catalogue;
     Selection selection;
     std::vector<Question> questions;
-    double floor_seconds = 0;  // a path's random numbers; 0: not measured yet
-    double path_seconds = 0;   // simulation of a path; 0: not measured yet
+    double floor_seconds = 0;  // time to draw a path's random numbers; 0: not measured yet
+    double path_seconds = 0;   // time to simulate a path; 0: not measured yet
   };
 
   Company load(const std::string& name, std::optional<int> months = {}, std::vector<std::string> overlays = {},
@@ -166,7 +166,8 @@ class Suite {
 
   bool wanted(const std::string& name) const { return std::regex_search(name, filter_); }
 
-  // Times `body` after `check`, which throws Wrong or says what it compared. `expected` seconds where known.
+  // Times `body` after `check`, which throws Wrong or returns what it compared. `expected`: seconds, if
+  // known.
   template <class Check, class Body>
   void row(Row made, double expected, Check&& check, Body&& body) {
     if (!wanted(made.name)) return;
@@ -183,7 +184,7 @@ class Suite {
         made.seconds.push_back(first);
         made.note += "; once, not warm";
       }
-      // Short ones are timed several at a time.
+      // Short bodies are timed several at a time.
       const int batch = std::max(1, static_cast<int>(0.05 / std::max(first, 1e-7)));
       while (made.seconds.size() < static_cast<std::size_t>(settings_.repetitions) &&
              now() - start + first < settings_.row_seconds) {
@@ -200,7 +201,7 @@ class Suite {
     done_(made);
   }
 
-  // The same outcomes as one thread of the weakest instruction set on the CPU, by the byte.
+  // Checks that the outcomes are byte for byte those of one CPU thread with the weakest instruction set.
   std::string same_as_baseline(const Loaded& c) {
     constexpr std::uint64_t kChecked = 600;
     RunPlan simple = plan(kChecked);
@@ -253,7 +254,7 @@ class Suite {
         [] { return std::string("read and written"); }, [&] { floor_->copy(kBytes); });
   }
 
-  // Seconds to draw the random numbers of one path, the best of three.
+  // Seconds to draw the random numbers of one path, best of three.
   double floor_of(Loaded& c) {
     constexpr std::uint64_t kCount = 50'000;
     if (c.floor_seconds > 0) return c.floor_seconds;
@@ -275,7 +276,7 @@ class Suite {
             .floor_seconds = wanted(name) ? floor_of(c) * count : 0};
   }
 
-  // Simulation alone, with by-month histograms and kept columns, or their histograms beyond kExactPaths.
+  // Simulation alone, with by-month histograms and kept columns (beyond kExactPaths: their histograms).
   void paths() {
     for (const std::string name : kCompanies) {
       for (const int months : kHorizons) {
@@ -318,7 +319,7 @@ class Suite {
             return std::string("mean of FCF by months and by paths");
           },
           [&] { report({}); });
-      // The price of a chunk of columns that is counted and not kept.
+      // The cost of counting a chunk of columns instead of keeping it.
       std::vector<Tally> bins;
       for (const Question& question : c.questions) {
         if (question.kind == Question::Kind::distribution)
@@ -339,7 +340,7 @@ class Suite {
     }
   }
 
-  // From process start, and from the config in a process that is warm, to written files.
+  // From process start to written files, and the same from the config in a warm process.
   void whole_runs() {
     const TemporaryFolder folder;
     const fs::path out = folder.path() / "out";
@@ -389,7 +390,7 @@ class Suite {
     }
   }
 
-  // Points that differ in one key, one after the other in this process: config, plan, paths, analysis.
+  // Points that differ in one key, one after another in this process: config, plan, paths, analysis.
   void study() {
     constexpr std::uint64_t kCount = 100'000;
     for (const std::string name : {"demo", "coreweave-1q26"}) {
@@ -417,14 +418,15 @@ class Suite {
               for (int i = 0; i < points; ++i) point(i, kCount);
             });
       }
-      // What a point costs that has next to no paths.
+      // The cost of a point that has almost no paths.
       row(
           {.name = fmt::format("study/{}/point-alone", name), .item = "point", .items = 1}, 0,
           [] { return std::string("256 paths"); }, [&] { point(0, 256); });
     }
   }
 
-  // What one object more costs: the demo company with kMore of them. Items are the objects' path-months.
+  // The cost of one more object: the demo company with kMore more of them. Items are the objects'
+  // path-months.
   void objects() {
     constexpr int kMore = 16;
     constexpr std::uint64_t kCount = 50'000;
@@ -433,7 +435,7 @@ class Suite {
       return;
     struct Kind {
       const char* name;
-      const char* text;  // of object number {0}
+      const char* text;  // TOML text of object number {0}
     };
     static constexpr std::array<Kind, 4> kKinds = {{
         {"contract",
@@ -457,7 +459,7 @@ class Suite {
     }};
     const TemporaryFolder folder;
     const Loaded& plain = company("demo", kHorizons[0]);
-    // A difference of two times: with and without in turn, the least of each.
+    // A difference of two times: with and without in turn, the least time of each.
     const auto seconds_more = [&](const Loaded& more) {
       double with = 1e9, without = 1e9;
       for (int i = 0; i < 3; ++i) {

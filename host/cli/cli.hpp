@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line: parse, call, print. Nothing is computed here.
+// The command line: parses, calls, prints. It computes nothing.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace headroom::cli {
 
-// What the shell is told.
+// The program's exit codes.
 enum ExitCode : int {
   kOk = 0,
   kBadInput = 2,  // a wrong command line or config; nothing was run
   kIdentityFailed =
       3,               // the run's books do not balance on some path, or a benchmark's answer is wrong; printed
-  kBackendFailed = 4,  // the backend asked for is not there, or failed
+  kBackendFailed = 4,  // the backend asked for is not available, or failed
   kCannotWrite = 5,    // the result was printed, but its files could not be written
-  kInterrupted = 130,  // Ctrl-C; the result of the paths that were done, if any
+  kInterrupted = 130,  // Ctrl-C; the result covers the paths that were done, if any
 };
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong command line or config, 3 a model identity is violated (the result is\n"
@@ -27,10 +27,10 @@ constexpr const char* kExitCodes =
 
 using Arguments = std::vector<std::string>;
 
-// The whole program: `arguments` without the program's name. Returns an ExitCode.
+// The whole program. `arguments` do not include the program's name. Returns an ExitCode.
 int run_program(const Arguments& arguments);
 
-// The commands, with the arguments after their name.
+// The commands; `arguments` follow the command's name.
 int run_command(const Arguments& arguments);
 int plan_command(const Arguments& arguments);
 int figures_command(const Arguments& arguments);
@@ -38,7 +38,7 @@ int check_command(const Arguments& arguments);
 int info_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
 
-// A wrong command line: problem and remedy, for the terminal.
+// A wrong command line: its text says the problem and the remedy.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C ends the work between two of its steps; a second one ends the program at once.
+// Ctrl-C ends the work between two of its steps; a second Ctrl-C ends the program at once.
 #pragma once
 
 #include <atomic>

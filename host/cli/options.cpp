@@ -56,7 +56,7 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
   }
 }
 
-// One of a few words.
+// The value of an option that accepts only a few words.
 std::string parse_word(const po::variables_map& options, const char* name,
                        const std::vector<std::string>& words) {
   std::string given = options[name].as<std::string>();
@@ -87,7 +87,7 @@ std::optional<po::variables_map> parse(const Usage& usage, const Arguments& argu
   if (!usage.argument.empty()) positional.add("config", -1);
   po::variables_map found;
   try {
-    // No guessing: an abbreviation that works today would change its meaning with the next option.
+    // No abbreviations: one that works today could mean another option after the next one is added.
     const int style = po::command_line_style::unix_style ^ po::command_line_style::allow_guessing;
     po::store(po::command_line_parser(arguments).options(all).positional(positional).style(style).run(), found);
     po::notify(found);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading options, and what several commands share.
+// Reads options; holds what several commands share.
 #pragma once
 
 #include <boost/program_options.hpp>
@@ -25,26 +25,26 @@ struct Usage {
   po::options_description options{"Options", 100};
 };
 
-// The options of every command that reads a config.
+// Options of every command that reads a config.
 void add_config_options(Usage& usage);
 
-// Parses; prints the help and returns nothing where --help was asked for. Throws UsageError, with the nearest
+// Parses. For --help it prints the help and returns nothing. Throws UsageError, which suggests the nearest
 // option for a misspelt one.
 std::optional<po::variables_map> parse(const Usage& usage, const Arguments& arguments);
 
-// The company that the parsed config options ask for. Throws config::ConfigError.
+// Loads the company of the parsed config options. Throws config::ConfigError.
 Company load(const po::variables_map& options);
 
 // 1000000, 1e6, 1M, 250k, 1_000_000: a whole number from 1 to 2^33 - 1. Throws UsageError.
 std::uint64_t parse_paths(std::string_view option, std::string_view text);
-// A whole number up to 2^64 - 1; between two bounds. `option` is named in the error.
+// A whole number up to 2^64 - 1; a whole number between two bounds. The error names `option`.
 std::uint64_t parse_seed(std::string_view option, std::string_view text);
 int parse_count(std::string_view option, std::string_view text, int least, int most);
-// Patterns of figure names, apart by commas. Throws UsageError where there are none.
+// Patterns of figure names, separated by commas. Throws UsageError if there are none.
 std::vector<std::string> parse_patterns(std::string_view text);
-// --backend and --isa: one of a few words; a path that is not empty. Throw UsageError.
+// --backend and --isa: one of a few words. A path that must not be empty. All throw UsageError.
 std::string parse_backend(const po::variables_map& options);
 std::string parse_isa(const po::variables_map& options);
-std::string parse_path(const po::variables_map& options, const char* name);  // "" where it is not given
+std::string parse_path(const po::variables_map& options, const char* name);  // "" if not given
 
 }  // namespace headroom::cli

@@ -108,7 +108,7 @@ int run_program(const Arguments& arguments) {
     fmt::print(stderr, "headroom: {}\n", error.what());
     return std::ferror(stdout) != 0 ? kCannotWrite : kBackendFailed;
   }
-  // A full disk or a closed pipe behind standard output is a result that nobody saw.
+  // With a full disk or a closed pipe behind standard output, nobody saw the result.
   if (std::fflush(stdout) != 0 && code == kOk) {
     fmt::print(stderr, "headroom: cannot write to standard output\n");
     return kCannotWrite;

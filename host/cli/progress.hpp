@@ -7,7 +7,7 @@
 
 namespace headroom::cli {
 
-// Draws on standard error, at most ten times a second, and wipes itself out when it ends.
+// Draws on standard error, at most ten times a second, and erases itself at the end.
 class Progress {
  public:
   Progress();

@@ -55,7 +55,7 @@ Usage run_usage() {
   return usage;
 }
 
-// Besides the request: where it runs and what is written.
+// A request, and where it runs and writes.
 struct Invocation {
   Request request{};
   std::string backend{}, folder{};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A company as read from its config: the parameters a backend runs on (ScenarioData), and the names, dates and
-// reported figures that only reports need.
+// A company as read from its config: the parameters that a backend runs on (ScenarioData), and the names,
+// dates and reported figures that only reports need.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ namespace headroom {
 
 struct Named {
   std::string id;
-  std::string label;  // what reports print; the id where the config gives no name
+  std::string label;  // printed in reports; the id if the config gives no name
 };
 
-// Actual figures from 1 January to as_of, so that the first calendar year can be shown in full.
+// Actual figures from 1 January to as_of. With them the first calendar year can be shown in full.
 struct Reported {
   double revenue_musd, ebitda_musd, interest_musd, capex_musd, ocf_musd;
   double fcf_musd() const { return ocf_musd - capex_musd; }
@@ -28,12 +28,12 @@ enum class GuidanceMeasure { revenue, ebitda, capex, exit_arr, backlog };
 struct Guidance {
   std::string id;
   GuidanceMeasure measure;
-  int year;  // exit_arr and backlog: at the end of it, or at as_of where that lies in the year before it
+  int year;  // exit_arr and backlog: at the end of the year, or at as_of if as_of is in the year before
   double low_musd, high_musd;
   std::string source;
 };
 
-// What was read, so that a silent zero is seen.
+// Totals of what was read. `headroom check` prints them, so that a missing section shows as a zero.
 struct Totals {
   int sites = 0, running_sites = 0, customers = 0, contracts = 0, optional_contracts = 0, tranches = 0;
   int covenants = 0, covenant_tests = 0;  // tests within the horizon
@@ -44,7 +44,7 @@ struct Totals {
   double option_value_musd = 0;
   double deferred_revenue_musd = 0, prepayments_due_musd = 0;
   double debt_drawn_musd = 0, debt_undrawn_musd = 0, cash_musd = 0, equity_inflow_musd = 0;
-  double capex_to_go_musd = 0;  // of sites that are not open
+  double capex_to_go_musd = 0;  // of sites that are not open yet
   double other_net_assets_musd = 0;
 };
 
@@ -58,12 +58,12 @@ struct Company {
   std::vector<Guidance> guidance{};
   Totals totals{};
   std::vector<config::Override> overrides{};
-  std::string hash{};            // of canonical_text
+  std::string hash{};            // hash of canonical_text
   std::string canonical_text{};  // the effective config
   ScenarioData data{};
 };
 
-// Throws config::ConfigError with everything that is wrong. `months` replaces company.horizon_months.
+// Throws config::ConfigError with every problem found. `months` replaces company.horizon_months.
 Company load_company(const config::Sources& sources, std::optional<int> months = {});
 
 }  // namespace headroom

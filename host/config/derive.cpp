@@ -116,7 +116,7 @@ std::optional<Correlation> cholesky(const Correlation& matrix) {
   for (std::size_t j = 0; j < lower.size(); ++j) {
     double pivot = matrix[j][j];
     for (std::size_t k = 0; k < j; ++k) pivot -= lower[j][k] * lower[j][k];
-    if (pivot <= rounding) continue;  // a factor that the ones before it determine
+    if (pivot <= rounding) continue;  // a factor that is determined by those before it
     lower[j][j] = std::sqrt(pivot);
     for (std::size_t i = j + 1; i < lower.size(); ++i) {
       double sum = matrix[i][j];

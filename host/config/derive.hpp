@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers that a config implies, in double: what the loader rounds into a Scenario.
+// Numbers that follow from a config, in double. The loader rounds them into a Scenario.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ namespace headroom::derive {
 
 double normal_quantile(double p);  // p in (0, 1)
 
-// One month of dx = reversion (mean - x) dt + volatility dW, exactly. reversion 0: a random walk.
+// One month of dx = reversion (mean - x) dt + volatility dW, exact. With reversion 0 it is a random walk.
 double ou_decay_month(double reversion_per_year);
 double ou_sd_month(double reversion_per_year, double volatility_per_year);
 OuParams ou(double reversion_per_year, double volatility_per_year, double start);
@@ -22,7 +22,7 @@ OuParams ou(double reversion_per_year, double volatility_per_year, double start)
 using Matrix3 = std::array<std::array<double, 3>, 3>;
 Matrix3 monthly_transition(const Matrix3& intensity_per_year);
 
-// Straight lines between points of ascending years, flat outside.
+// Points in ascending years: linear between them, flat outside.
 struct CurvePoint {
   double years, rate;
 };
@@ -34,7 +34,7 @@ double hull_white_convexity(double a, double sigma, double years);
 // g_inf + (g_0 - g_inf) 2^(-t / halflife)
 double fading(double now, double long_run, double halflife_months, double month);
 
-// Log decay of price from age `from` to age `to`; no decay before launch.
+// Log decay of the price from age `from` to age `to`. There is no decay before launch.
 struct Ageing {
   double young_per_year, old_per_year, crossing_years;
 };
@@ -47,17 +47,18 @@ struct Delay {
 DelayParams delay_params(const Delay& delay, StreamId stream);
 DelayParams no_delay();
 
-// Constant intensity a month that gives this default probability over a year.
+// The constant monthly intensity that gives this default probability over a year.
 double default_intensity_month(double one_year_default);
 
-// Lower Cholesky factor of a symmetric matrix; nothing if it is not positive semi-definite (beyond rounding).
+// Lower Cholesky factor of a symmetric matrix; empty if it is not positive semi-definite (beyond rounding).
 using Correlation = std::array<std::array<double, kFactorCount>, kFactorCount>;
 std::optional<Correlation> cholesky(const Correlation& matrix);
 // The nearest correlation matrix in the Frobenius norm with eigenvalues of at least `floor`: alternating
 // projections with Dykstra's correction, Higham (2002), "Computing the nearest correlation matrix".
 Correlation nearest_correlation(const Correlation& matrix, double floor);
 
-// FNV-1a, its bits mixed by Murmur3's finaliser, so that names that differ in one letter lie far apart.
+// FNV-1a, with its bits mixed by Murmur3's finaliser, so that names that differ in one letter get distant
+// numbers.
 StreamId stream_id(std::string_view name);
 
 }  // namespace headroom::derive

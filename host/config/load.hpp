@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of the loader share. load_company() in company.hpp is the way in.
+// Shared by the parts of the loader. The entry point is load_company() in company.hpp.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +21,14 @@
 
 namespace headroom::config {
 
-// [[objects]] of one kind, in the order of the file.
+// [[objects]] of one kind, in the file's order.
 struct Objects {
   std::vector<Table> tables{};
   std::vector<std::string> ids{};
   std::size_t size() const { return tables.size(); }
 };
 
-// A key that may stand in an object or in the [defaults] of its kind.
+// Reads a key from an object, or else from the [defaults] of its kind.
 class Layered {
  public:
   Layered(Table own, std::optional<Table> defaults) : own_(own), defaults_(defaults) {}
@@ -51,31 +51,31 @@ struct Loading {
   ScenarioData& data;
   Problems& problems;
   Date as_of{};
-  bool as_of_known = false;  // without it nothing is said about past and future
+  bool as_of_known = false;  // if false, no message compares a date with as_of
   std::int32_t months = 0;
   double ledger_unit_usd = 0;
   Objects delays{}, ratings{}, gpus{}, entities{}, sites{}, customers{}, contracts{}, tranches{};
-  std::vector<derive::Delay> delay{};         // as delays
-  std::vector<double> one_year_default{};     // as ratings
-  std::vector<std::int32_t> entity_index{};   // as entities -> Scenario's order
+  std::vector<derive::Delay> delay{};         // in the order of `delays`
+  std::vector<double> one_year_default{};     // in the order of `ratings`
+  std::vector<std::int32_t> entity_index{};   // from the order of `entities` to the Scenario's order
   std::map<StreamId, std::string> streams{};  // to find collisions
 
   Objects objects(std::string_view key, std::size_t at_least = 0) const;
   static Named named(const Table& table);
 
-  // Money in ledger units; amounts stay under 2^30 of them.
+  // Money in ledger units; amounts stay below 2^30 of them.
   Range money_range() const;
   Money musd(const Table& table, std::string_view key, std::optional<double> fallback = {}) const;
   Money signed_musd(const Table& table, std::string_view key) const;
   Money ledger(double musd) const;                                             // rounded
   Real ledger_real(double musd) const;                                         // not rounded
-  Money bounded(double musd, const Table& table, std::string_view key) const;  // of a product of keys
+  Money bounded(double musd, const Table& table, std::string_view key) const;  // for a product of keys
 
-  // A date in months; far away where it is not one, so that one mistake is one problem.
+  // A date in months. If it is not a date: a month far away, so that one mistake is reported once.
   Real month(const Table& table, std::string_view key, std::optional<Real> fallback = {}) const {
     return table.months(key, as_of, !fallback && table.has(key) ? kNeverReal : fallback);
   }
-  // The month in which a date falls, 0 at as_of.
+  // The month that a date falls in; 0 for as_of.
   std::int32_t whole_month(const Table& table, std::string_view key,
                            std::optional<std::int32_t> fallback = {}) const;
   bool past(const Table& table, std::string_view key) const;    // not after as_of
@@ -84,16 +84,17 @@ struct Loading {
 
   StreamId stream(const std::string& name, const Place& place);
   DelayParams delay_of(std::int32_t index, const std::string& stream_name, const Place& place);
-  std::int32_t entity_of(const Table& table) const;  // the parent where the table names none
+  std::int32_t entity_of(const Table& table) const;  // the parent if the table names none
 };
 
-// Of an object, by its key on_plan. `no_effect`: why on_plan = true would change nothing; empty where it does.
+// An object's switches, by its key on_plan. `no_effect`: why on_plan = true would change nothing; empty if it
+// would change something.
 std::uint32_t object_switches(const Table& table, std::string_view no_effect = {}, bool otherwise = false);
 
 void forbid(const Table& table, std::initializer_list<std::string_view> keys, std::string_view why,
             std::string_view remedy);
 
-// In this order: each uses what the ones before it read.
+// Called in this order: each uses data read by those before it.
 void load_market(Loading& in);    // load_market.cpp
 void load_entities(Loading& in);  // load_capital.cpp
 void load_tranches(Loading& in);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kDaysPerMonth = 365.25 / 12.0;
 
-// Spreads four quarters evenly on their months; the months add up to the quarter exactly.
+// Spreads each of four quarters evenly over its months; the months add up to the quarter exactly.
 std::array<Money, 12> by_month(const Loading& in, const Table& table, std::string_view key) {
   Range range = in.money_range();
   range.low = -range.high;
@@ -44,7 +44,8 @@ void read_history(Loading& in, const Table& entity, std::size_t index) {
   }
 }
 
-// What only the parent has: it pays the group's tax, draws the revolver and sells shares in the whole group.
+// Keys that only the parent has: it pays the group's tax, draws the revolver and sells shares in the whole
+// group.
 void read_parent(const Loading& in, const Table& table, Entity& e) {
   e.tax_losses = in.musd(table, "tax_losses_musd", 0.0);
   e.stock_compensation_month = in.musd(table, "stock_compensation_musd_per_month", 0.0);
@@ -93,8 +94,8 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   e.receivables = in.musd(table, "receivables_musd", 0.0);
   e.payables_opex = in.musd(table, "payables_opex_musd", 0.0);
   e.payables_capex = in.musd(table, "payables_capex_musd", 0.0);
-  e.opening_ppe = in.musd(table, "ppe_net_musd");             // less what its sites have paid: balance()
-  e.other_net_assets = in.signed_musd(table, "equity_musd");  // turned into other net assets by balance()
+  e.opening_ppe = in.musd(table, "ppe_net_musd");             // balance() subtracts what its sites have paid
+  e.other_net_assets = in.signed_musd(table, "equity_musd");  // balance() turns it into other net assets
   e.opening_ppe_life_months = table.real("ppe_remaining_life_months", positive());
   const auto days = [&](std::string_view key) {
     return static_cast<Real>(table.number(key, between(0.0, 365.0)) / kDaysPerMonth);
@@ -112,7 +113,7 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   read_history(in, table, index);
 }
 
-// A tranche's interest: fixed_rate_per_year, or spread_per_year over the short rate.
+// A tranche's interest: fixed_rate_per_year, or spread_per_year on top of the short rate.
 void read_coupon(const Table& table, Tranche& t) {
   const bool fixed = table.has("fixed_rate_per_year");
   const bool floating = table.has("spread_per_year");
@@ -198,7 +199,7 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
     t.scheduled = 1;
     t.sculpted = way == Repayment::sculpted ? 1 : 0;
     t.first_repayment = static_cast<std::int32_t>(in.data.repayment.size());
-    // Level, until make_plan() knows better, or as scheduled.
+    // Level until make_plan() replaces it, or by the schedule.
     for (std::int32_t month = 1; month <= in.months; ++month) {
       in.data.repayment.push_back(static_cast<Real>(std::max(1, t.amortisation_end - month + 1)));
     }
@@ -244,7 +245,7 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
 void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   t.first_step_up = static_cast<std::int32_t>(in.data.step_up.size());
   for (const Table& each : table.rows("step_ups")) {
-    // From the month after a month end on, as all that begins on a date.
+    // Effective from the month after a month end, like everything that begins on a date.
     const auto from = static_cast<std::int32_t>(std::floor(in.month(each, "from"))) + 1;
     in.data.step_up.push_back({from, each.real("add_per_year", between(-1.0, 1.0))});
     ++t.step_ups;
@@ -253,7 +254,7 @@ void read_step_ups(Loading& in, const Table& table, Tranche& t) {
 
 void read_tranche(Loading& in, const Table& table) {
   Tranche t{};
-  constexpr auto unknown = static_cast<TrancheKind>(-1);  // one mistake, one problem
+  constexpr auto unknown = static_cast<TrancheKind>(-1);  // so that one mistake is reported once
   t.kind = table.choice<TrancheKind>("kind",
                                      {{"ddtl", TrancheKind::ddtl},
                                       {"term", TrancheKind::term},
@@ -394,7 +395,7 @@ void read_tests(Loading& in, const Table& table, Metric metric) {
   }
 }
 
-// A covenant may be cured, waived, or have consequences for lenders of its entity.
+// A covenant may be cured, be waived, or have consequences for lenders of its entity.
 void read_cures(const Loading& in, const Table& table, Covenant& c) {
   c.last_cure = c.first_waiver = kNever;
   if (const auto cures = table.optional_table("cures")) {
@@ -459,7 +460,7 @@ void read_consequences(Loading& in, const Table& table, Covenant& c) {
                  "remove \"cash_trap\", or name a borrower's tranche in 'lenders'");
   }
   for (const std::int32_t d : lenders) {
-    // What the parent must keep, as guarantor, its borrowers' lenders may act on.
+    // A covenant of the parent, as guarantor, may also have consequences for its borrowers' lenders.
     if (entity != parent && in.data.tranche[static_cast<std::size_t>(d)].entity != entity) {
       table.reject(
           "lenders",
@@ -533,7 +534,7 @@ void load_entities(Loading& in) {
                     parents.empty() ? "remove 'parent' from the parent" : "add parent = ... to the borrowers");
   }
   const std::size_t parent = parents.empty() ? 0 : parents.front();
-  // Borrowers in their order, the parent last.
+  // The borrowers in the file's order, then the parent.
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (i != parent) order.push_back(i);
@@ -565,7 +566,7 @@ bool is_parent(const Loading& in, std::int32_t entity) {
   return in.data.entity[static_cast<std::size_t>(entity)].parent < 0;
 }
 
-// The parent draws its own revolver, and each revolver is drawn.
+// Checks that the parent draws its own revolver, and that no revolver is left unused.
 void check_revolvers(Loading& in) {
   std::vector<bool> named(in.tranches.size());
   for (const Table& each : in.entities.tables) {
@@ -574,7 +575,7 @@ void check_revolvers(Loading& in) {
     const Tranche& t = in.data.tranche[static_cast<std::size_t>(revolver)];
     named[static_cast<std::size_t>(revolver)] = true;
     if (t.kind != TrancheKind::revolver) {
-      named.assign(named.size(), true);  // one mistake, one problem
+      named.assign(named.size(), true);  // so that one mistake is reported once
       each.reject("revolver", "that tranche is of another kind", "name a tranche with kind = \"revolver\"");
     } else if (!is_parent(in, t.entity)) {
       each.reject("revolver", "that tranche is owed by another entity", "name one of its own");
@@ -588,7 +589,7 @@ void check_revolvers(Loading& in) {
   }
 }
 
-// A share of the cash that nobody takes.
+// Refuses a swept share of cash that no tranche takes.
 void check_sweeps(Loading& in) {
   for (std::size_t i = 0; i < in.entities.size(); ++i) {
     const std::int32_t entity = in.entity_index[i];
@@ -601,7 +602,7 @@ void check_sweeps(Loading& in) {
   }
 }
 
-// Only the parent's shares have a price, and only where their number is known.
+// Only the parent's shares have a price, and only if their number is known.
 void check_shares(Loading& in, const Table& table, std::string_view key, std::int32_t entity) {
   if (!is_parent(in, entity)) {
     table.reject(key, "a borrower has no shares of its own", "make it the parent's");
@@ -637,7 +638,7 @@ void load_tranches(Loading& in) {
 
 void load_covenants(Loading& in) {
   for (const Table& each : in.root.tables("covenant")) read_covenant(in, each);
-  // Which tranches a breach can reach: the others spare the path the work.
+  // Finds the tranches that a breach can reach. Paths do no such work for the others.
   for (const Covenant& c : in.data.covenant) {
     for (std::int32_t k = 0; k < c.targets; ++k) {
       Tranche& t = in.data.tranche[static_cast<std::size_t>(

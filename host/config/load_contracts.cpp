@@ -13,7 +13,8 @@ namespace headroom::config {
 
 namespace {
 
-// A contract may begin this much before its site's planned opening: the first of its last month, say.
+// A contract may begin this much before its site's planned opening, for example on the first day of that
+// month.
 constexpr Real kStartToleranceMonths = 1.0F;
 
 struct Choice {  // logistic(alpha + beta_q q - beta_y y)
@@ -28,7 +29,8 @@ Choice read_choice(const Table& market, std::string_view key) {
 void read_customers(Loading& in, const Table& market) {
   const Table common = market.table("default");
   const double beta = common.number("tightness_beta");
-  // Ratings tell the default rate over the cycle, so an intensity is what the cycle's mean turns into it.
+  // A rating gives the default rate over the cycle, so the intensity is divided by the cycle's mean
+  // multiplier.
   const double cycle_mean = common.number("cycle_mean", positive());
   const double recovery = common.number("recovery_share", share());
   const std::int32_t recovery_months = common.integer("recovery_months", between(1, 60));
@@ -47,7 +49,7 @@ void read_customers(Loading& in, const Table& market) {
   }
 }
 
-// What may come from [defaults.contract].
+// Keys that may come from [defaults.contract].
 struct Terms {
   Real take_or_pay, availability, grace_months, damages_share;
   double damages_cap_months;
@@ -71,7 +73,7 @@ Terms read_terms(const Layered& t) {
           t.real("renewal_discount", share())};
 }
 
-// Start, end and term. In force: under way at an open site.
+// Start, end and term. A contract in force is under way at an open site.
 void read_term(Loading& in, const Table& table, const Site& site, Contract& c) {
   c.start_month = in.month(table, "start");
   const bool dated = table.has("end");
@@ -155,7 +157,7 @@ void read_rights(Loading& in, const Table& table, const Choice& renewal, const C
   table.in_order("option_date", "start");
 }
 
-// A contract and what its place among the others depends on.
+// A contract, and the keys that decide its place among the others.
 struct Draft {
   Contract contract{};
   std::int32_t priority = 0;
@@ -168,7 +170,7 @@ Draft read_contract(Loading& in, std::size_t source, const Layered& t, const Cho
   Draft draft{.priority = table.integer("priority", between(1, 1000), 1), .source = source};
   Contract& c = draft.contract;
   c.customer = std::max(0, table.ref("customer", in.customers.ids));
-  c.site = table.ref("site", in.sites.ids);  // -1: said already, and belongs to no site
+  c.site = table.ref("site", in.sites.ids);  // -1: reported already; the contract belongs to no site
   c.gpus = table.real("gpus", positive());
   c.price_usd_per_gpu_hour = table.real("price_usd_per_gpu_hour", positive());
   const Terms terms = read_terms(t);
@@ -195,7 +197,7 @@ Draft read_contract(Loading& in, std::size_t source, const Layered& t, const Cho
   c.step_down_pass = terms.step_down_pass;
   c.renewal_term_months = terms.renewal_term_months;
   c.renewal_discount = terms.renewal_discount;
-  c.order_head = table.ref("order", in.contracts.ids, false);  // index in the file; place() makes it final
+  c.order_head = table.ref("order", in.contracts.ids, false);  // index in the file until place()
   c.stream = in.stream(fmt::format("contract/{}/draws", table.id()), table.place());
   const bool random =
       c.running == 0 || c.option != 0 || c.step_down_hazard_month > 0.0F || c.renewal_term_months > 0.0F;
@@ -204,7 +206,7 @@ Draft read_contract(Loading& in, std::size_t source, const Layered& t, const Cho
   return draft;
 }
 
-// Sorts by site and priority, and says where each site's contracts begin.
+// Sorts by site and priority, and sets where each site's contracts begin.
 void place(Loading& in, std::vector<Draft>& drafts) {
   const auto key = [&](const Draft& d) {
     return std::make_tuple(d.contract.site, d.priority, d.contract.start_month, in.contracts.ids[d.source]);
@@ -239,7 +241,8 @@ void place(Loading& in, std::vector<Draft>& drafts) {
   }
 }
 
-// At no date more GPUs under contract than the site holds; said of the contract that comes last in priority.
+// On no date may a site have more GPUs under contract than it holds. The message names the contract that
+// comes last in priority.
 void check_capacity(Loading& in, const std::vector<Draft>& drafts) {
   const auto end_of = [](const Contract& c) {
     return c.end_month < kNeverReal ? c.end_month : c.start_month + c.term_months;
@@ -271,7 +274,7 @@ void check_capacity(Loading& in, const std::vector<Draft>& drafts) {
 
 void read_on_demand(Loading& in) {
   const Table table = in.root.table("on_demand");
-  OnDemandParams& p = in.data.parameters.on_demand;  // its churn is the market's
+  OnDemandParams& p = in.data.parameters.on_demand;  // churn was read with the market
   p.start_utilisation = table.real("start_utilisation", share());
   p.attrition_month = table.real("attrition_per_month", share());
   p.bookings_max = table.real("bookings_max_per_month", share());
@@ -300,13 +303,13 @@ void load_contracts(Loading& in) {
   const Choice option = read_choice(market, "options");
   const auto all_defaults = in.root.optional_table("defaults");
   const auto defaults = all_defaults ? all_defaults->optional_table("contract") : std::nullopt;
-  if (defaults && in.contracts.size() == 0) read_terms({*defaults, std::nullopt});  // so that it is not unread
+  if (defaults && in.contracts.size() == 0) read_terms({*defaults, std::nullopt});  // marks its keys as read
   std::vector<Draft> drafts;
   for (std::size_t i = 0; i < in.contracts.size(); ++i) {
     drafts.push_back(read_contract(in, i, {in.contracts.tables[i], defaults}, renewal, option));
   }
   place(in, drafts);
-  if (in.problems.empty()) check_capacity(in, drafts);  // a rejected number would say too much
+  if (in.problems.empty()) check_capacity(in, drafts);  // a rejected number would mislead it
   read_on_demand(in);
 }
 

@@ -54,7 +54,7 @@ void read_regimes(const Table& market, DemandParams& demand) {
 
 struct Fading {
   double now, long_run, halflife_months;
-  // Growth of month t, a twelfth of the rate.
+  // Growth in month t: a twelfth of the yearly rate.
   Real of_month(int t) const { return to_real(derive::fading(now, long_run, halflife_months, t) / 12.0); }
 };
 
@@ -154,7 +154,7 @@ void read_calendar(Loading& in) {
   }
 }
 
-// One line that can stand in [correlation], four decimals.
+// The matrix as one line for [correlation], with four decimals.
 std::string correlation_text(const derive::Correlation& matrix) {
   std::string text;
   for (std::size_t i = 0; i < kFactorCount; ++i) {
@@ -201,7 +201,7 @@ void read_correlation(Loading& in) {
     }
     return;
   }
-  // A little inside the cone, so that it may be rounded.
+  // Slightly inside the set of valid matrices, so that it stays valid when rounded.
   const derive::Correlation nearest = derive::nearest_correlation(matrix, 1e-3);
   struct Offender {
     std::size_t i, j;

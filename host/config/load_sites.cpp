@@ -20,7 +20,7 @@ constexpr std::array<StageName, kStageCount> stages = {
 
 constexpr double kKwPerMw = 1000.0;
 
-// What an open site costs a month, and what may come from [defaults.site].
+// The monthly costs of an open site, which may come from [defaults.site].
 void read_costs(const Loading& in, const Layered& t, Site& s, double it_mw) {
   const double kw = it_mw * kKwPerMw;
   const double pue = t.number("pue", at_least(1.0));
@@ -60,7 +60,8 @@ void read_policy(const Layered& t, Site& s) {
   s.residual_share = t.real("residual_share", share());
 }
 
-// Whose draws a site shares: a part of a site, owned by another entity say, is late with the whole.
+// The site whose draws a site shares. A part of a site (owned by another entity, say) is late together with
+// the whole.
 std::string draws_of(const Loading& in, const Table& own) {
   const std::int32_t whole = own.ref("part_of", in.sites.ids, false);
   if (whole >= 0 && in.sites.tables[static_cast<std::size_t>(whole)].has("part_of"))
@@ -68,14 +69,14 @@ std::string draws_of(const Loading& in, const Table& own) {
   return whole < 0 ? own.id() : in.sites.ids[static_cast<std::size_t>(whole)];
 }
 
-// A part that says nothing is on plan with the whole, as it is late with it.
+// A part without its own on_plan is on plan together with the whole, as it is late together with it.
 std::uint32_t switches_of(const Loading& in, const Table& own, bool running) {
   const std::int32_t whole = own.ref("part_of", in.sites.ids, false);
   const bool with_whole = whole >= 0 && in.sites.tables[static_cast<std::size_t>(whole)].flag("on_plan", false);
   return object_switches(own, running ? "the site is open, so nothing of it is random" : "", with_whole);
 }
 
-// Stages in parallel, then commissioning: the planned opening.
+// Stages in parallel, then commissioning; this gives the planned opening.
 void read_delivery(Loading& in, const Layered& t, Site& s) {
   const Table& own = t.own();
   const std::string id = draws_of(in, own);
@@ -195,7 +196,7 @@ void load_sites(Loading& in) {
   const auto defaults = all_defaults ? all_defaults->optional_table("site") : std::nullopt;
   for (const Table& each : in.sites.tables) read_site(in, {each, defaults});
   if (!defaults || in.sites.size() > 0) return;
-  Site none{};  // so that they are not unread
+  Site none{};  // marks the defaults' keys as read
   const Layered alone(*defaults, std::nullopt);
   read_costs(in, alone, none, 0.0);
   read_policy(alone, none);

@@ -15,7 +15,7 @@ auto order(const Problem& problem) {
   return std::tie(problem.file, problem.line, problem.column, problem.text);
 }
 
-// Optimal string alignment: no substring is edited twice.
+// Optimal string alignment distance: no substring is edited twice.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;

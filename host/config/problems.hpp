@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything wrong with a config, collected first and printed at once:
+// Collects all problems of a config and prints them together:
 //   file:line:column: problem (why it is one); remedy
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace headroom::config {
 
-// Where a key or a value was written. For an override on the command line the file is "--set key".
+// The place where a key or value was written. For an override on the command line, the file is "--set key".
 struct Place {
   std::string file{};
   std::uint32_t line = 1;
@@ -33,7 +33,7 @@ class Problems {
   void add(const Place& place, std::string_view problem, std::string_view why, std::string_view remedy);
 
   bool empty() const { return list_.empty(); }
-  std::vector<Problem> sorted() const;  // by file, line, column; each said once
+  std::vector<Problem> sorted() const;  // by file, line, column; without duplicates
   void throw_if_any() const;            // ConfigError
 
  private:
@@ -44,7 +44,7 @@ class ConfigError : public std::exception {
  public:
   explicit ConfigError(std::vector<Problem> problems);
 
-  const char* what() const noexcept override { return text_.c_str(); }  // one line a problem
+  const char* what() const noexcept override { return text_.c_str(); }  // one line per problem
   const std::vector<Problem>& problems() const { return problems_; }
 
  private:
@@ -52,8 +52,8 @@ class ConfigError : public std::exception {
   std::string text_;
 };
 
-// Of the candidates the one with the least Damerau-Levenshtein distance (insert, delete, replace, swap of
-// neighbours), if that is at most a third of the word's length (at least 1).
+// The candidate with the least Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), if
+// that distance is at most a third of the word's length (and at least 1 is allowed).
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace headroom::config

@@ -24,8 +24,8 @@ struct ListTag {};
 struct TimeTag {};
 }  // namespace
 
-// A value, or a table or list of them. The tree is our own because toml++ keeps no place for a value that is
-// copied or laid over another.
+// A value, a table or a list. The tree is our own, because toml++ loses a value's place when it is copied or
+// merged.
 struct Node {
   std::string key{};  // empty in a list
   Place key_place{};
@@ -33,9 +33,9 @@ struct Node {
   std::variant<TableTag, ListTag, bool, std::int64_t, double, std::string, Date, TimeTag> value{};
   std::vector<Node> items{};  // of a table (sorted by key) or a list
 
-  // What the reading of a table left behind.
+  // Set while the table is read.
   std::string path{};   // market.price
-  std::string title{};  // [market.price] or [[site]]; empty until somebody reads the table
+  std::string title{};  // [market.price] or [[site]]; empty until the table is read
   std::set<std::string> asked{};
   struct Missing {
     std::string expected;
@@ -62,7 +62,7 @@ struct Node {
 
 namespace {
 
-// ---- Words for messages. ----
+// ---- Wording of messages. ----
 
 const std::string& id_of(const Node& node) {
   static const std::string none;
@@ -99,7 +99,7 @@ std::string quoted(const std::string& text) {
 
 std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
-// One line of TOML. A whole number and a decimal of the same value read the same.
+// One line of TOML. A whole number and an equal decimal give the same text.
 std::string value_text(const Node& node) {
   std::vector<std::string> parts;
   for (const Node& each : node.items) {
@@ -115,7 +115,7 @@ std::string value_text(const Node& node) {
   return kind_name(node);
 }
 
-// What a message says a value is: itself where it is short.
+// A value as a message shows it: in full if it is short.
 std::string described(const Node& node) {
   return node.is<TableTag>() || node.is<ListTag>() ? kind_name(node) : value_text(node);
 }
@@ -201,7 +201,7 @@ std::string path_to(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
-// Lays `over` on `base`. What changes is recorded in `log`, if there is one.
+// Merges `over` into `base`. Changes are recorded in `log`, if given.
 void merge(Node& base, Node over, const std::string& path, std::vector<Override>* log) {
   const bool by_id = is_list_by_id(base) && is_list_by_id(over);
   if (!by_id && !(base.is<TableTag>() && over.is<TableTag>())) {
@@ -236,7 +236,7 @@ std::optional<std::string> read_file(const std::string& file) {
   return text.str();
 }
 
-// Reads a file and what it includes.
+// Reads a file and the files that it includes.
 class Loader {
  public:
   Loader(const Sources& sources, Problems& problems)
@@ -296,7 +296,7 @@ class Loader {
                   "write include = [\"market.toml\"]");
   }
 
-  // --set addresses elements by id, and merging finds them by it.
+  // --set and merging find elements by their id.
   void check_ids(const Node& node) {
     std::map<std::string, Place> seen;
     for (const Node& each : node.items) {
@@ -325,7 +325,7 @@ class Loader {
 
   std::function<std::optional<std::string>(const std::string&)> read_;
   Problems& problems_;
-  std::vector<std::string> open_{};  // the chain of includes being read
+  std::vector<std::string> open_{};  // the files being read, each included by the one before
   std::set<std::string> done_{};
 };
 
@@ -334,7 +334,7 @@ std::optional<Node> parse_value(const std::string& assignment, std::size_t equal
                                 Problems& problems) {
   const std::string text = assignment.substr(equals + 1);
   try {
-    // Padded, so that columns are those of the argument.
+    // Padded, so that columns are those in the argument.
     const std::string line = "v" + std::string(std::max<std::size_t>(equals, 1) - 1, ' ') + "=" + text;
     const toml::table parsed = toml::parse(std::string_view(line));
     if (parsed.size() == 1) return convert(*parsed.get("v"), place.file);
@@ -391,7 +391,7 @@ std::optional<double> as_number(const Node& node, std::string_view key, std::str
 }
 
 template <class T>
-constexpr std::pair<const char*, const char*> wording;  // what is expected, remedy
+constexpr std::pair<const char*, const char*> wording;  // what was expected, and the remedy
 template <>
 constexpr std::pair wording<std::string> = {"a text", "write it in quotes"};
 template <>
@@ -822,7 +822,7 @@ void Document::report_unread() {
   for (const auto& table : absent_) note(*table);
 
   for_each_read_table(*root_, [&](Node& table) {
-    std::vector<std::string> open;  // keys of this table that are not written in it
+    std::vector<std::string> open;  // keys that this table could hold but does not
     for (const std::string& key : table.asked) {
       if (table.find(key) == nullptr && key != "include") open.push_back(key);
     }

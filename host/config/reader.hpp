@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads TOML so that a loader is a list of keys. Every value keeps the place where it was written through
-// includes, overlays and --set; a wrong value is recorded and a usable one returned, so that all problems come
-// out at once; a key that nobody read is an error.
+// Reads TOML so that a loader is a list of keys. Every value keeps the place where it was written, through
+// includes, overlays and --set. A wrong value is recorded and a usable one returned, so all problems are
+// reported together. A key that nobody read is an error.
 //
 //   Document document({.file = "configs/x.toml", .overlays = {}, .sets = {"site.a.gpus=100"}});
 //   const Table root = document.root();
@@ -42,11 +42,11 @@ struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   bool above_low = false;  // low itself is excluded
-  std::string why{};       // empty: told from the bounds
+  std::string why{};       // empty: made from the bounds
   std::string remedy{};
 
   bool holds(double value) const { return value <= high && (above_low ? value > low : value >= low); }
-  double usable() const;  // some value that holds; 1 where that does
+  double usable() const;  // some value inside the range; 1 if it is inside
   Range because(std::string reason) const;
 };
 
@@ -61,8 +61,8 @@ Range between(double low, double high);
 struct Node;
 class Document;
 
-// One table of the config. Cheap to copy; lives no longer than its document. A key without a fallback must be
-// there. After a problem every reader returns its fallback, or else something that holds the range.
+// One table of the config. Cheap to copy; valid while its document lives. A key without a fallback is
+// required. After a problem every reader returns its fallback, or else a value inside the range.
 class Table {
  public:
   double number(std::string_view key, const Range& range = {}, std::optional<double> fallback = {}) const;
@@ -73,10 +73,10 @@ class Table {
   bool flag(std::string_view key, std::optional<bool> fallback = {}) const;
   Date date(std::string_view key, std::optional<Date> fallback = {}) const;
   Date date_at_month_end(std::string_view key) const;  // as_of
-  // A date, told in months.
+  // A date, in months after as_of.
   float months(std::string_view key, Date as_of, std::optional<float> fallback = {}) const;
 
-  // Arrays. size: the exact number of elements, if there is one. Absent without a fallback is a problem.
+  // Arrays. size: the exact number of elements, if fixed. A missing array without a fallback is a problem.
   std::vector<double> numbers(std::string_view key, const Range& range = {},
                               std::optional<std::size_t> size = {},
                               const std::optional<std::vector<double>>& fallback = {}) const;
@@ -100,15 +100,15 @@ class Table {
     return choices[static_cast<std::size_t>(index)].second;
   }
 
-  // Index of the named object among the ids; -1 if none has that id, or if the key is absent and optional.
-  // refs() leaves out what it does not find, and is empty where the key is absent.
+  // Index of the named object among the ids; -1 if no id matches, or if an optional key is missing. refs()
+  // leaves out names that it does not find, and is empty if the key is missing.
   std::int32_t ref(std::string_view key, const std::vector<std::string>& ids, bool required = true) const;
   std::vector<std::int32_t> refs(std::string_view key, const std::vector<std::string>& ids) const;
 
-  // A missing table is one problem, and reading on from it adds none.
+  // A missing table is one problem; reading from it adds no others.
   Table table(std::string_view key) const;
   std::optional<Table> optional_table(std::string_view key) const;
-  // [[key]]: tables() each with its own id, rows() without.
+  // [[key]]: tables() with an id each, rows() without ids.
   std::vector<Table> tables(std::string_view key, std::size_t at_least = 0) const {
     return elements(key, at_least, true);
   }
@@ -117,13 +117,13 @@ class Table {
   }
   const std::string& id() const;
 
-  // For checks across keys.
+  // For checks across several keys.
   bool has(std::string_view key) const;
   Place place() const;
-  Place place(std::string_view key) const;  // of the value; of the table where it is absent
-  // Two dates, where both are given.
+  Place place(std::string_view key) const;  // of the value; of the table if the key is missing
+  // Checks the order of two dates, if both are given.
   void in_order(std::string_view first, std::string_view second) const;
-  // Says "'key' is 3 (why); remedy".
+  // Reports "'key' is 3 (why); remedy".
   void reject(std::string_view key, std::string_view why, std::string_view remedy) const;
 
  private:
@@ -152,20 +152,21 @@ std::vector<std::string> ids(const std::vector<Table>& tables);
 
 struct Sources {
   std::string file;
-  std::vector<std::string> overlays{};  // files laid over it, a later one wins
-  std::vector<std::string> sets{};      // key=value, laid over everything
-  std::function<std::optional<std::string>(const std::string& file)> read{};  // empty: from disk
+  std::vector<std::string> overlays{};  // files merged over the config; a later one wins
+  std::vector<std::string> sets{};      // key=value, applied last
+  std::function<std::optional<std::string>(const std::string& file)> read{};  // empty: reads from disk
 };
 
 struct Override {
   std::string key;        // site.vineland-1.gpus
-  std::string old_value;  // as in canonical_text(); empty where the key was not there before
+  std::string old_value;  // as in canonical_text(); empty if the key was not there before
   std::string new_value;
   Place place;
 };
 
-// A file says include = ["market.toml"] at its top: that file (relative to this one, read once) lies below this
-// one. Tables merge key by key, arrays of tables that have ids merge by id, anything else is replaced.
+// A file may start with include = ["market.toml"]. The included file (path relative to this file, read once)
+// is the base, and this file is merged over it. Tables merge key by key, arrays of tables with ids merge by
+// id, anything else is replaced.
 class Document {
  public:
   explicit Document(const Sources& sources);  // throws ConfigError when a file cannot be read or parsed
@@ -177,11 +178,11 @@ class Document {
   Problems& problems() { return problems_; }
   const std::vector<Override>& overrides() const { return overrides_; }  // by overlays and --set, in order
 
-  void report_unread();  // keys that nobody read and keys that are missing; call once, after all reading
-  void finish();         // report_unread(), then throws ConfigError if there is any problem
+  void report_unread();  // reports unread and missing keys; call once, after all reading
+  void finish();         // report_unread(), then throws ConfigError if there is a problem
 
-  // The effective config: a line a value, keys sorted, elements in their order. Its hash is FNV-1a, 16 hex
-  // digits.
+  // The effective config: one line per value, keys sorted, elements in their order. Its hash is FNV-1a, 16
+  // hex digits.
   std::string canonical_text() const;
   std::string hash() const;
 
@@ -189,9 +190,9 @@ class Document {
   friend class Table;
   void set(const std::string& assignment);
 
-  Problems problems_{};  // first: reading the root fills it
+  Problems problems_{};  // first member: reading the root fills it
   std::unique_ptr<Node> root_;
-  std::vector<std::unique_ptr<Node>> absent_{};  // stand-ins for missing tables
+  std::vector<std::unique_ptr<Node>> absent_{};  // stand for missing tables
   std::vector<Override> overrides_{};
 };
 

@@ -83,7 +83,7 @@ void push_distribution(std::vector<Figure>& out, const std::string& name, const 
   }
 }
 
-// The months after which an event is reported: kWithinMonths that lie before the horizon, and the horizon.
+// The months within which an event is reported: those of kWithinMonths before the horizon, and the horizon.
 std::vector<std::int32_t> within_months(std::int32_t months) {
   std::vector<std::int32_t> within;
   for (const std::int32_t each : kWithinMonths) {
@@ -139,7 +139,7 @@ class Builder {
 
   void add(Record record) { catalogue_.records.push_back(std::move(record)); }
 
-  // `place(report)`: where its value stands; `plan(report)`: the plan's figure, std::optional<double>.
+  // `place(report)`: where the value is stored. `plan(report)`: the plan's figure, std::optional<double>.
   template <class Place, class Plan>
   void distribution(const std::string& name, const std::string& words, std::string_view unit, double units,
                     std::int32_t column, bool tails, Place place, Plan plan, std::int32_t none = kNoMarker) {
@@ -188,7 +188,7 @@ class Builder {
                       words + " by the end of " + months[at(t - 1)]);
              }});
   }
-  // Of a column that holds the month.
+  // For a column that holds the month.
   template <class Place>
   void event(const std::string& name, const std::string& words, std::int32_t column, Place place) {
     const Question question{Ask::counts, column, 0, scenario_.months + 1};
@@ -197,7 +197,7 @@ class Builder {
     });
   }
 
-  // `number(answers)`: of the paths on which it happens.
+  // `number(answers)`: the number of paths on which it happens.
   template <class Place>
   void probability(const std::string& name, const std::string& words, std::vector<Question> questions,
                    Place place, std::function<std::uint64_t(const Answers&)> number) {
@@ -222,12 +222,12 @@ class Builder {
                        std::vector<Figure>& out) { push(out, name, place(report), unit, words); }});
   }
   Question over_all(std::int32_t column) const { return {Ask::sums, column, column, kNoMarker}; }
-  // Over the paths whose `flag` column holds a month of the horizon.
+  // A question over the paths whose `flag` column holds a month of the horizon.
   Question where(std::int32_t column, std::int32_t flag) const {
     return {Ask::sums, column, flag, scenario_.months};
   }
 
-  // A number that is known without paths.
+  // A number that is known without any path.
   void given(const std::string& name, const std::string& words, std::string_view unit,
              std::function<double(const RiskReport&)> value) {
     add({.name = name, .expand = [=](const RiskReport& report, std::vector<Figure>& out) {
@@ -339,7 +339,7 @@ class Builder {
         name + ".least_headroom", "least headroom of " + label + " over a path's tests", unit,
         units_of_headroom(scenario_, v), layout_.min_headroom(v),
         true, [risk](auto& report) -> auto& { return risk(report).min_headroom; }, nullptr, kFixedMax);
-    // Failing tests are counted by month beside the columns, so they need no question.
+    // Failing tests are counted by month, apart from the columns, so they need no question.
     std::vector<std::string> dates;
     for (std::int32_t t = 1; t <= months; ++t) {
       if (has_value(scenario_, headroom_series(v), t)) dates.push_back(month_name(t));
@@ -526,7 +526,7 @@ class Builder {
                  push(out, full + ".mean", band.mean, unit, said + ": mean");
                  for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
                    const HistogramQuantile& q = band.quantiles[k];
-                   // Beyond the bins only a bound is known.
+                   // For a quantile beyond the bins only a bound is known.
                    push(out, fmt::format("{}.p{}", full, kBandPercents[k]),
                         band.paths == 0 || q.outside ? kUnknown : q.value, unit,
                         fmt::format("{}: {}% quantile", said, kBandPercents[k]));
@@ -612,7 +612,7 @@ RiskReport report_of(const Catalogue& catalogue, const Selection& selection, con
   std::vector<std::function<void()>> tasks;
   for (std::size_t i = 0; i < catalogue.records.size(); ++i) {
     const Record& record = catalogue.records[i];
-    // Series cost next to nothing, and guidance reads cells of some that nobody asked for.
+    // A series costs next to nothing, and guidance reads cells of series that nobody asked for.
     if (!record.fill || (!selection.records[i] && record.series < 0)) continue;
     tasks.emplace_back([&] { record.fill(report, {answers, scenario, plan}); });
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names, units and labels of what the model reports, as in files and figure names: rows of the model's tables.
+// Names, units and labels of the model's results, as in files and figure names. They are rows of the model's
+// tables.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ std::string_view key_of(PathColumn column);   // mean_tightness
 std::string_view unit_of(PathColumn column);  // log
 std::string_view label_of(PathColumn column);
 std::string_view key_of(Metric metric);   // dscr
-std::string_view unit_of(Metric metric);  // musd of an amount, otherwise ratio
+std::string_view unit_of(Metric metric);  // musd for an amount, otherwise ratio
 std::vector<std::string> violation_names(std::int32_t kinds);
 
 }  // namespace headroom

@@ -43,7 +43,7 @@ std::vector<std::string> fcf_row(std::string label, const std::optional<double>&
   return row;
 }
 
-// Where quantiles come from histograms.
+// Says that quantiles come from histograms, and their resolution.
 std::string resolution_line(const Distribution& d) {
   if (d.resolution == 0) return "";
   return fmt::format(
@@ -127,7 +127,7 @@ std::string covenant_table(const Company& company, const RiskReport& risk) {
   return text;
 }
 
-// What becomes of breaches, and which covenant is the first.
+// The outcome of breaches, and which covenant is breached first.
 std::string remedy_table(const Company& company, const RiskReport& risk) {
   const auto has = [](const CovenantRisk& covenant) { return covenant.has_remedies; };
   if (std::none_of(risk.covenants.begin(), risk.covenants.end(), has)) return "";

@@ -11,8 +11,8 @@ namespace headroom::report {
 
 namespace {
 
-// One CSV line (RFC 4180 but for the line end, which is "\n"). A figure is written with as many digits as it
-// takes to read the same double again; an unknown one is empty.
+// One CSV line (RFC 4180, except that lines end in "
+// "). A figure has enough digits to read back the same double; an unknown one is empty.
 class Line {
  public:
   Line& text(std::string_view cell) {
@@ -50,8 +50,8 @@ void fcf_line(std::string& out, const Company& company, std::string_view period,
   line.end(out);
 }
 
-// Events without a test of their own: any covenant, liquidity default, what comes of a breach, borrowers'
-// defaults.
+// Events without a test of their own: any covenant, liquidity default, consequences of a breach, borrowers'
+// payment defaults.
 void event_lines(std::string& out, const Company& company, std::string_view id, const EventRisk& event) {
   for (std::size_t t = 0; t < event.cumulative.size(); ++t) {
     Line line;
@@ -67,7 +67,7 @@ void event_lines(std::string& out, const Company& company, std::string_view id, 
   }
 }
 
-// Its quantiles, how fine they are, and which of them are only bounds.
+// The band's quantiles, the bin width, and which quantiles are only bounds.
 void band_figures(Line& line, const Band& band) {
   std::string outside;
   for (std::size_t k = 0; k < kBandPercents.size(); ++k) {

@@ -29,7 +29,7 @@ void write_all(int descriptor, std::string_view content, const fs::path& path) {
   }
 }
 
-// Is there and can only be written into: a pipe, a terminal, a device.
+// Whether it exists and can only be written into: a pipe, a terminal, a device.
 bool is_special(const fs::path& path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
@@ -48,7 +48,7 @@ void write_special(const fs::path& path, std::string_view content) {
   if (close(descriptor) != 0) fail("cannot write", path, errno);
 }
 
-// What a link leads to, though it may not be there yet.
+// The target of a link, which may not exist yet.
 fs::path behind_links(fs::path path) {
   std::error_code error;
   for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(path, error)); ++links)
@@ -64,7 +64,7 @@ class TemporaryFile {
         path_((target_.parent_path() / ("." + target_.filename().string() + ".XXXXXX")).string()) {
     descriptor_ = mkstemp(path_.data());
     if (descriptor_ < 0) fail("cannot create a file for", target_, errno);
-    // mkstemp makes it private; a result file has the permissions that the user's mask allows.
+    // mkstemp makes a private file; a result file gets the permissions that the user's umask allows.
     const mode_t mask = umask(0);
     umask(mask);
     fchmod(descriptor_, 0666 & ~mask);

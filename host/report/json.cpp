@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What is not known becomes null.
+// An unknown figure becomes null.
 Json figure(double value) { return std::isfinite(value) ? Json(value + 0.0) : Json(nullptr); }
 Json figure(const std::optional<double>& value) { return value ? figure(*value) : Json(nullptr); }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run, a plan and a check say: text for the terminal, files for programs. Nothing is computed here;
-// figures come from host/risk as they are.
+// The text and files of a run, a plan and a check. Nothing is computed here; figures come from host/risk as
+// they are.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@
 
 namespace headroom::report {
 
-// How the result came about: everything that may differ between two runs of equal result.
+// How a result was made: everything that may differ between two runs with equal results.
 struct RunFacts {
   std::string version{}, commit{};
   std::string backend{};  // cpu, cuda
-  std::string reason{};   // why that backend was taken; empty where it was asked for
+  std::string reason{};   // why this backend was chosen; empty if it was asked for
   std::string device{};   // in words
   int threads = 0;        // 0: all cores
   std::string isa{};
@@ -28,7 +28,8 @@ struct RunFacts {
   double analysis_seconds = 0;
 };
 
-// A run's tables: what ran, FCF by calendar year, covenants, liquidity, drivers, guidance, identities.
+// The tables of a run: its settings, FCF by calendar year, covenants, liquidity, drivers, guidance,
+// identities.
 std::string run_text(const Company& company, const Scenario& scenario, const RiskReport& risk,
                      const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
 
@@ -36,13 +37,13 @@ std::string run_text(const Company& company, const Scenario& scenario, const Ris
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
                       const std::vector<GuidanceCheck>& guidance);
 
-// What was read from a config.
+// The totals of what was read from a config.
 std::string check_text(const Company& company, const Scenario& scenario);
 
-// Files. The part `results` of summary.json and the CSV files hold nothing that depends on backend, threads or
-// time.
-// The number of summary.schema.json; a member removed or given another meaning raises it.
+// The number of summary.schema.json. It is raised when a member is removed or its meaning changes.
 constexpr int kSummarySchema = 1;
+// The files of a run. The part `results` of summary.json and the CSV files do not depend on backend, threads
+// or time.
 std::string summary_json(const Company& company, const Scenario& scenario, const RiskReport& risk,
                          const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
 std::string fcf_csv(const Company& company, const RiskReport& risk);
@@ -53,7 +54,7 @@ std::string results_csv(const std::vector<Figure>& figures);
 // All files of a run.
 std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts);
 
-// Figures by name, with their errors; and names, units and words alone.
+// Figures by name, with their errors. figure_names(): only names, units and words.
 std::string figures_text(const std::vector<Figure>& figures);
 std::string figure_names(const std::vector<Figure>& figures);
 

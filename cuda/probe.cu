@@ -22,10 +22,10 @@ std::string describe_device() {
   int devices = 0;
   const cudaError_t counted = cudaGetDeviceCount(&devices);
   if (counted == cudaErrorInsufficientDriver) {
-    throw std::runtime_error("the NVIDIA driver is too old: it serves CUDA " + version_text(driver) +
+    throw std::runtime_error("the NVIDIA driver is too old: it supports CUDA " + version_text(driver) +
                              ", this build needs " + version_text(CUDART_VERSION));
   }
-  if (counted == cudaErrorNoDevice) throw std::runtime_error("the NVIDIA driver shows no card");
+  if (counted == cudaErrorNoDevice) throw std::runtime_error("the NVIDIA driver finds no card");
   cuda::check(counted, "cudaGetDeviceCount", __FILE__, __LINE__);
   cudaDeviceProp card{};
   HEADROOM_CUDA(cudaGetDeviceProperties(&card, 0));

@@ -119,7 +119,7 @@ TEST_F(ProgramTest, WrongCommandLine) {
         Row{{"run", kDemo, "--first-path", "18446744073709551615"}, "beyond path 2^64 - 1"},
         Row{{"run", kDemo, "--out", ""}, "--out is empty"},
         Row{{"bench", "--configs", kConfigs, "--backend", "cdua"}, "did you mean cuda?"},
-        Row{{"bench", "--configs", kConfigs, "--isa", "avx3"}, "--isa 'avx3' is none of auto, baseline"},
+        Row{{"bench", "--configs", kConfigs, "--isa", "avx3"}, "--isa 'avx3' is not one of auto, baseline"},
         Row{{"plan", kDemo, "--paths", "5"}, "headroom plan has no option '--paths'"}}) {
     const Result result = run(row.words);
     EXPECT_EQ(result.code, 2) << row.says;
@@ -215,7 +215,8 @@ TEST_F(ProgramTest, Bench) {
   }
   EXPECT_EQ(names, (std::vector<std::string>{"floor/words/demo", "floor/normals/demo", "whole/cold/demo/1e+05",
                                              "object/covenant"}));
-  EXPECT_TRUE(contains(run({"bench", "--configs", kConfigs, "--filter", "("}).err, "is no regular expression"));
+  EXPECT_TRUE(
+      contains(run({"bench", "--configs", kConfigs, "--filter", "("}).err, "is not a regular expression"));
   EXPECT_TRUE(contains(run({"bench", "--configs", "/nowhere"}).err, "no demo.toml in '/nowhere'"));
 }
 
@@ -253,10 +254,10 @@ TEST_F(ProgramTest, CudaWithoutACard) {
   if (!contains(run({"info"}).out, "card        none")) GTEST_SKIP() << "a card answers";
   const Result result = run({"run", kDemo, "--backend", "cuda", "--paths", "1k"});
   EXPECT_EQ(result.code, 4);
-  EXPECT_TRUE(contains(result.err, "--backend cuda cannot be had: ")) << result.err;
+  EXPECT_TRUE(contains(result.err, "--backend cuda is not available: ")) << result.err;
   const Result automatic = run({"run", kDemo, "--paths", "1k"});
   EXPECT_EQ(automatic.code, 0);
-  EXPECT_TRUE(contains(automatic.out, "backend cpu, taken because cuda cannot be had")) << automatic.out;
+  EXPECT_TRUE(contains(automatic.out, "backend cpu, chosen because cuda is not available")) << automatic.out;
 }
 
 TEST_F(ProgramTest, OutputThatCannotBeWritten) {

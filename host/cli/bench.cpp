@@ -52,7 +52,7 @@ bench::Settings read_settings(const po::variables_map& options) {
   try {
     const std::regex valid(settings.filter, std::regex::ECMAScript);
   } catch (const std::regex_error&) {
-    throw UsageError(fmt::format("--filter '{}' is no regular expression (ECMAScript)", settings.filter));
+    throw UsageError(fmt::format("--filter '{}' is not a regular expression (ECMAScript)", settings.filter));
   }
   settings.repetitions = parse_count("repetitions", options["repetitions"].as<std::string>(), 1, 1000);
   settings.row_seconds = parse_count("row-seconds", options["row-seconds"].as<std::string>(), 1, 1'000'000);

@@ -24,7 +24,7 @@ int info_command(const Arguments& arguments) {
              fmt::join(cpu_isas(), ", "));
   fmt::print("cuda        {}\n", cuda.built ? fmt::format("built with nvcc {}", build::cuda) : "not built");
   fmt::print("card        {}{}\n", cuda.usable ? "" : "none: ", cuda.text);
-  fmt::print("--backend auto takes {}\n", cuda.usable ? "cuda" : "cpu");
+  fmt::print("--backend auto chooses {}\n", cuda.usable ? "cuda" : "cpu");
   return kOk;
 }
 

@@ -62,7 +62,7 @@ std::string parse_word(const po::variables_map& options, const char* name,
   std::string given = options[name].as<std::string>();
   if (std::find(words.begin(), words.end(), given) != words.end()) return given;
   const auto nearest = config::nearest(given, words);
-  throw UsageError(fmt::format("--{} '{}' is none of {}{}", name, given, fmt::join(words, ", "),
+  throw UsageError(fmt::format("--{} '{}' is not one of {}{}", name, given, fmt::join(words, ", "),
                                nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
 }
 

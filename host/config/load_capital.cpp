@@ -428,7 +428,7 @@ void read_consequences(Loading& in, const Table& table, Covenant& c) {
   for (const std::string& each : named) {
     const auto found = std::find(names.begin(), names.end(), each);
     if (found == names.end()) {
-      table.reject("consequences", fmt::format("\"{}\" is none of them", each),
+      table.reject("consequences", fmt::format("\"{}\" is not a consequence", each),
                    "choose from cash_trap, draw_stop, cash_sweep, margin_step and acceleration");
       continue;
     }

@@ -311,7 +311,7 @@ Answers from_bytes(std::string_view bytes) {
   Reader in(bytes);
   const std::vector<char> magic = in.array<char>();
   if (std::string_view(magic.data(), magic.size()) != kMagic)
-    throw std::runtime_error("this is no file of answers");
+    throw std::runtime_error("this is not a file of answers");
   if (const auto version = in.value<std::uint32_t>(); version != kAnswersVersion) {
     throw std::runtime_error("the answers are of version " + std::to_string(version) + ", this program reads " +
                              std::to_string(kAnswersVersion));

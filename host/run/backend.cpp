@@ -24,13 +24,13 @@ Chosen choose_backend(const std::string& wanted, const std::string& isa) {
   const CudaProbe cuda = probe_cuda();
   if (wanted == "cuda") {
     if (!cuda.usable) {
-      throw BackendError(
-          fmt::format("--backend cuda cannot be had: {}; --backend cpu gives the same bits", cuda.text));
+      throw BackendError(fmt::format(
+          "--backend cuda is not available: {}; --backend cpu gives the same results, bit for bit", cuda.text));
     }
     return {make_cuda_backend(), ""};
   }
-  if (cuda.usable) return {make_cuda_backend(), "taken because a card answers"};
-  return {make_cpu_backend(), fmt::format("taken because cuda cannot be had ({})", cuda.text)};
+  if (cuda.usable) return {make_cuda_backend(), "chosen because a card is available"};
+  return {make_cpu_backend(), fmt::format("chosen because cuda is not available ({})", cuda.text)};
 }
 
 void check_memory(const Backend& backend, const Scenario& scenario, std::uint64_t paths,

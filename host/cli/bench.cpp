@@ -20,26 +20,24 @@ Usage bench_usage() {
   Usage usage;
   usage.command = "bench";
   usage.about =
-      "Measures this machine: random numbers alone, memory copies, paths of three companies, reductions, "
-      "whole\n"
-      "runs, a study, and what one object more costs. Every row's answer is checked before it is timed. Rows "
-      "are\n"
-      "comparable within one run; the machine should do nothing else.\n";
+      "Measures this machine: random numbers alone, memory copies, paths of three companies, reductions,\n"
+      "whole runs, a study, and the cost of one more object. Every row's answer is checked before it is\n"
+      "timed. Compare rows of one run only, and let the machine do nothing else.\n";
   auto add = usage.options.add_options();
   add("filter", po::value<std::string>()->default_value("")->value_name("REGEX"),
-      "only rows whose name holds it: floor, paths/coreweave.*60m, whole, study, object");
+      "only rows whose name matches: floor, paths/coreweave.*60m, whole, study, object");
   add("repetitions", po::value<std::string>()->default_value("5")->value_name("N"),
-      "of a row, after a warm-up");
+      "repetitions of each row, after a warm-up");
   add("row-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
-      "a row that would take longer is left out, with its name; 3600 for all of them");
+      "skip a row that would take longer (its name is still printed); 3600 runs all rows");
   add("backend", po::value<std::string>()->default_value("auto")->value_name("B"), "auto, cpu or cuda");
   add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto, baseline, avx2 or avx512");
   add("configs", po::value<std::string>()->default_value("configs")->value_name("DIR"),
-      "where the companies are");
+      "folder of the companies' configs");
   add("json", po::value<std::string>()->value_name("FILE"),
-      "write the rows there as well, with machine, compiler, flags and commit");
+      "also write the rows to FILE, with machine, compiler, flags and commit");
   usage.examples =
       "  headroom bench --filter 'floor|paths/.*/60m/1e\\+05'\n"
       "  headroom bench --row-seconds 3600 --json results.json\n";

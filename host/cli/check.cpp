@@ -13,9 +13,8 @@ Usage check_usage() {
   usage.command = "check";
   usage.argument = "CONFIG";
   usage.about =
-      "Reads CONFIG and says everything that is wrong with it at once, each with file, line, column and "
-      "remedy;\n"
-      "where nothing is, what was read from it, so that a silent zero is seen.\n";
+      "Reads CONFIG and lists all of its problems, each with file, line, column and remedy. If there are\n"
+      "none, it prints the totals of what was read: a section that is missing by mistake shows as a zero.\n";
   add_config_options(usage);
   usage.examples = "  headroom check configs/demo.toml\n";
   return usage;

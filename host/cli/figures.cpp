@@ -18,10 +18,9 @@ Usage figures_usage() {
   usage.command = "figures";
   usage.argument = "CONFIG";
   usage.about =
-      "Lists the figures that a run of CONFIG can say: name, unit, and what each is. In a pattern * stands "
-      "for\n"
-      "any text. By-month figures are observed where run has --out or --figures names them, all others "
-      "always.\n";
+      "Lists the figures that a run of CONFIG can give: name, unit and words. In a pattern, * matches any\n"
+      "text and ? any one character. A run observes figures by month only with --out or if --figures\n"
+      "names them; it always observes all others.\n";
   usage.options.add_options()("figures", po::value<std::string>()->value_name("PATTERNS"),
                               "only names that match: 'breach.*.24m,fcf.*'");
   add_config_options(usage);

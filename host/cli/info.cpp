@@ -14,7 +14,7 @@ namespace headroom::cli {
 int info_command(const Arguments& arguments) {
   Usage usage;
   usage.command = "info";
-  usage.about = "Prints version, build, backends, card and instruction sets: what to put into a bug report.\n";
+  usage.about = "Prints version, build, backends, card and instruction sets, for a bug report.\n";
   usage.examples = "  headroom info\n";
   if (!parse(usage, arguments)) return kOk;
   const CudaProbe cuda = probe_cuda();

@@ -50,7 +50,7 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
   const auto files = options["config"].as<std::vector<std::string>>();
   if (files.size() > 1) {
     throw UsageError(
-        fmt::format("headroom {} takes one config file, and '{}' is one too many; to lay a file over "
+        fmt::format("headroom {} takes one config file, and '{}' is one too many; to merge a file over "
                     "another, use --overlay",
                     usage.command, files[1]));
   }
@@ -71,12 +71,12 @@ std::string parse_word(const po::variables_map& options, const char* name,
 void add_config_options(Usage& usage) {
   auto add = usage.options.add_options();
   add("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
-      "replace one value of the config, as in --set site.vineland-1.gpus=50000; may be repeated");
+      "replace one value of the config, for example --set site.vineland-1.gpus=50000; may be repeated");
   add("overlay", po::value<std::vector<std::string>>()->value_name("FILE"),
-      "lay another TOML file over the config, a stress scenario for instance; may be repeated, a later one "
-      "wins");
+      "merge another TOML file over the config, for example a stress scenario; may be repeated, and later "
+      "files win");
   add("months", po::value<std::string>()->value_name("T"),
-      "horizon in months, 1 to 240, instead of the config's");
+      "horizon in months, 1 to 240; replaces the config's");
 }
 
 std::optional<po::variables_map> parse(const Usage& usage, const Arguments& arguments) {

@@ -23,23 +23,23 @@ struct Command {
   const char* about;
 };
 constexpr std::array<Command, 6> kCommands = {
-    {{"run", run_command, "run the paths: distributions of free cash flow and of covenant breach"},
+    {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
      {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
-     {"check", check_command, "everything wrong with a config at once, and what was read from it"},
-     {"figures", figures_command, "the names of all figures that a run can say, with units and words"},
+     {"check", check_command, "all problems of a config at once, or the totals of what was read"},
+     {"figures", figures_command, "the names of all figures that a run can give, with units and words"},
      {"info", info_command, "version, build, backends, card, instruction sets"},
      {"bench", bench_command,
-      "what a run costs on this machine, row by row, each checked before it is timed"}}};
+      "the cost of a run on this machine, row by row, each checked before it is timed"}}};
 
 void print_help() {
   fmt::print(
-      "headroom: a Monte Carlo risk engine for companies that rent out GPUs. A config of the company goes in;\n"
-      "distributions of free cash flow and probabilities of covenant breach come out, on a GPU where there is\n"
-      "one and on the CPU where there is none, with the same bits.\n\n"
+      "headroom: a Monte Carlo risk engine for companies that rent out GPUs. A config of the company goes\n"
+      "in; distributions of free cash flow and probabilities of covenant breach come out. It runs on a\n"
+      "GPU if there is one, else on the CPU; both give the same results, bit for bit.\n\n"
       "Usage: headroom COMMAND [CONFIG] [options]\n\n");
   for (const Command& command : kCommands) fmt::print("  {:<7} {}\n", command.name, command.about);
   fmt::print(
-      "\nheadroom COMMAND --help tells a command's options; headroom --version the version.\n\n"
+      "\nheadroom COMMAND --help lists a command's options; headroom --version prints the version.\n\n"
       "Examples:\n"
       "  headroom check configs/demo.toml\n"
       "  headroom plan configs/coreweave-1q26.toml\n"

@@ -24,30 +24,28 @@ Usage run_usage() {
   usage.command = "run";
   usage.argument = "CONFIG";
   usage.about =
-      "Rolls the company of CONFIG forward along many random paths and prints distributions of free cash "
-      "flow,\n"
-      "probabilities of covenant breach and of running out of liquidity. The result depends on config, seed "
-      "and\n"
-      "paths alone: not on backend, threads or instruction set.\n";
+      "Simulates the company of CONFIG month by month on many random paths. Prints distributions of free\n"
+      "cash flow, and probabilities of covenant breach and of liquidity default. The result depends only\n"
+      "on config, seed and paths, not on backend, threads or instruction set.\n";
   auto add = usage.options.add_options();
   add("paths", po::value<std::string>()->default_value("100k")->value_name("N"),
       "number of paths: 1000000, 1e6, 1M, 250k");
   add("exact-paths", po::value<std::string>()->default_value(std::to_string(kExactPaths))->value_name("N"),
-      "up to so many paths every quantile is exact, at 4 bytes a path and figure; beyond, it comes from a "
-      "histogram and its resolution is told");
+      "with up to N paths every quantile is exact (4 bytes per path and figure); with more, quantiles come "
+      "from histograms, and the output states their resolution");
   add("seed", po::value<std::string>()->default_value("1")->value_name("S"), "seed of the random numbers");
   add("first-path", po::value<std::string>()->default_value("0")->value_name("P"),
-      "index of the first path: a range of a larger run, or one path on its own");
+      "index of the first path, to repeat part of a larger run or a single path");
   add("backend", po::value<std::string>()->default_value("auto")->value_name("B"),
-      "auto (a card where one answers, else the CPU), cpu or cuda");
+      "auto (a CUDA card if one is available, else the CPU), cpu or cuda");
   add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
-      "CPU instruction set: auto (the best here), baseline, avx2 or avx512");
+      "CPU instruction set: auto (the best of this processor), baseline, avx2 or avx512");
   add("out", po::value<std::string>()->value_name("DIR"),
       "write summary.json, fcf.csv, covenants.csv, monthly.csv and results.csv into DIR");
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
-      "also observe and print the figures of these names, apart by commas: 'breach.*.24m,debt.2027-12.*'; "
-      "headroom figures lists them");
+      "also observe and print the figures with these names, separated by commas: "
+      "'breach.*.24m,debt.2027-12.*'; headroom figures lists all names");
   add_config_options(usage);
   usage.examples =
       "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n"
@@ -141,7 +139,7 @@ int run(const Company& company, const Invocation& invocation) {
                request.paths.count);
   }
   if (!trouble.empty())
-    fmt::print(stderr, "headroom: {}; the result stands above, old files are untouched\n", trouble);
+    fmt::print(stderr, "headroom: {}; the result is printed above, old files are untouched\n", trouble);
   if (risk.violations.paths > 0) return kIdentityFailed;
   if (stop_asked) return kInterrupted;
   return trouble.empty() ? kOk : kCannotWrite;

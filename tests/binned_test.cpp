@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns that are counted and not kept, against columns that are kept.
+// Columns that are counted but not kept, against kept columns.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -156,7 +156,8 @@ TEST_F(Binned, AnInterruptedRunKeepsThePathsThatWereDone) {
   EXPECT_THROW(run(backend, stopped), Interrupted);
 }
 
-// A run may end as soon as its answers are precise enough, after a whole chunk; its paths are then the first.
+// A run may end when its answers are precise enough, after a whole chunk. Its paths are then the first ones
+// of the run.
 TEST_F(Binned, ARunEndsWhenItsAnswersAreEnough) {
   for (const std::uint64_t exact_paths : {std::uint64_t{1}, kExactPaths}) {
     SmallChunks backend(1000);
@@ -175,8 +176,8 @@ TEST_F(Binned, ARunEndsWhenItsAnswersAreEnough) {
 
 // ---- Answers add up. ----
 
-// Parts of a run, made anywhere and added in any order, are the run: by the byte of the answers and of the
-// files.
+// Parts of a run, made anywhere and added in any order, equal the run: the answers and the files are the same
+// byte for byte.
 TEST_F(Binned, PartsAddedInAnyOrderAreTheWhole) {
   const auto cpu = make_cpu_backend();
   const auto part = [&](std::uint64_t first, std::uint64_t count, std::uint64_t exact_paths) {

@@ -170,7 +170,8 @@ TEST(BorrowerCash, CapexThatIsNotContributedIsTheBorrowersOwn) {
   expect_equal(group, sheet);
 }
 
-// Three months' cash flow must be 1.5 times their debt service of 120: not with a month at 20 among them.
+// The cash flow of three months must be 1.5 times their debt service of 120; a month with only 20 makes it
+// fail.
 TEST(BorrowerCash, ALockUpKeepsTheCashAndLetsItGoAfter) {
   Group group(14);
   group.borrower().lock_up_dscr = 1.5F;
@@ -188,7 +189,7 @@ TEST(BorrowerCash, ALockUpKeepsTheCashAndLetsItGoAfter) {
   ASSERT_EQ(sheet.ends[7].value[kLiquidity], sheet.ends[6].value[kLiquidity] + 70);
   expect_equal(group, sheet);
 }
-// The trap acts from the month after the breach to the month of the first test that is passed.
+// The trap acts from the month after the breach to the month of the first test that passes.
 TEST(BorrowerCash, ATrapKeepsTheCashAndLetsItGoAfter) {
   Group group(14);
   for (std::size_t k = 0; k < 12; ++k) group.data.history[k] = {70, 40, 0, 70, 70};
@@ -203,7 +204,7 @@ TEST(BorrowerCash, ATrapKeepsTheCashAndLetsItGoAfter) {
   EXPECT_EQ(run.column(run.layout.first_uncured(0)), 5);
 }
 
-// 60% of the excess goes to the first and the third loan, and no more than they are.
+// 60% of the excess goes to the first and the third loan, at most their balances.
 TEST(BorrowerCash, ASweepPaysLoansInTheirOrder) {
   for (const double share : {0.6, 1.0}) {
     Group group(12);
@@ -325,7 +326,7 @@ TEST(BorrowerMetrics, AllOfABorrowerAndOfTheGroup) {
     int first = kNever;
     for (int t = 1; t <= 18; ++t) {
       const double room = (expected[at(t - 1)][v] - (money ? 300 : 1.1)) * (c.maximum != 0 ? -1 : 1);
-      // The nearest unit, of what single precision knows of a ratio.
+      // The nearest unit, as far as single precision resolves a ratio.
       EXPECT_NEAR(run.headroom(v, t), room * (money ? 1 : 1e4), 0.51) << "month " << t;
       if (room < 0) first = std::min(first, t);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a failed test: cures, waivers, springing tests, consequences, cross-defaults, against the
-// sheet of group_sheet.hpp.
+// The outcome of a failed test: cures, waivers, springing tests, consequences, cross-defaults. Compared with
+// the sheet of group_sheet.hpp.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ struct DeemedCure {
   double Row::*deemed;
   double in_month_5 = 50;
 };
-// The amount is what is missing, to the nearest unit, and one more.
+// The cure is the missing amount, to the nearest unit, and one more.
 TEST(BorrowerCures, OneCureCountsInEveryWindowThatHoldsItsMonth) {
   const DeemedCure cures[] = {
       // 190 of 1.7 x 120
@@ -72,8 +72,8 @@ TEST(BorrowerCures, OneCureCountsInEveryWindowThatHoldsItsMonth) {
   }
 }
 
-// 70 of the 120 planned from month 6 on; at least 90% of the plan is due. Two tests in a row may be cured,
-// three in all: months 6 and 7, not 8, then 9.
+// 70 of the 120 planned are earned from month 6 on; the test needs 90% of the plan. Two tests in a row may be
+// cured, three in all: months 6 and 7, not 8, then 9.
 TEST(BorrowerCures, CountAndInARow) {
   Group group(12);
   group.data.parameters.switches = kDecisions | kCancellation;
@@ -119,7 +119,7 @@ TEST(BorrowerCures, OfBacklogCoverageRepayTheLoan) {
   EXPECT_EQ(run.column(run.layout.first_uncured(0)), 8);
 }
 
-// GPUs of 3,000 over 48 months against a loan of 2,000, of which 75% may be lent.
+// GPUs of 3,000 over 48 months against a loan of 2,000; the limit is 75%.
 Group group_with_collateral(std::int32_t months) {
   Group group(months);
   group.owes(0, 2'000, 0.06);
@@ -143,7 +143,7 @@ TEST(BorrowerCures, OfLoanToValueRepayTheLoan) {
   EXPECT_EQ(run.column(run.layout.first_breach(0)), 6);
   EXPECT_EQ(run.column(run.layout.first_uncured(0)), 8);
 }
-// Without any collateral the cure is the whole loan, and no more.
+// Without any collateral the cure repays the whole loan, and no more.
 TEST(BorrowerCures, RepayNoMoreThanTheLoan) {
   Group group(6);
   group.owes(0, 2'000, 0.06);
@@ -181,8 +181,8 @@ TEST(BorrowerCures, NoneAfterTheLastDayNorWithoutTheParentsCash) {
   EXPECT_EQ(first_uncured(kNever, 0, kDecisions & ~kCures), 5);
 }
 
-// Two tests that lack 14 each in month 5: the parent has 29 above its minimum, enough for one cure of 15. The
-// next month it can pay both: what was deemed earned for one is nothing to the other.
+// Two tests lack 14 each in month 5. The parent has 29 above its minimum, enough for one cure of 15. In the
+// next month it can pay both: the cash flow deemed earned for one test does not count for the other.
 TEST(BorrowerCures, TheParentsCashIsSpentOnce) {
   Group group = group_with_a_bad_month();
   for (const Metric metric : {Metric::dscr, Metric::interest_coverage}) {
@@ -249,7 +249,7 @@ TEST(BorrowerWaivers, CostAFeeNextMonthFromTheirFirstDayOn) {
   }
 }
 
-// The parent pays for what is waived of the group's: 1% of 4,000 and 1,000.
+// The parent pays the fee for waived covenants of the group: 1% of 4,000 and 1,000.
 TEST(BorrowerWaivers, OfTheGroupAreTheParents) {
   Group group = group_with_a_bad_month();
   for (std::size_t k = 12; k < 24; ++k) group.data.history[k] = {30, 5, 0, 30, 30};
@@ -291,8 +291,8 @@ TEST(BorrowerSpringing, TestedOnlyWhileTheTrancheIsDrawnAboveTheShare) {
 
 // ---- Consequences. ----
 
-// 70 a month, and 50 that were planned in months 6 to 8 are not earned: below 90% of the plan over three months
-// from month 6 to month 10. So what a breach sets off acts in months 7 to 11.
+// 70 a month; 50 that were planned in months 6 to 8 are not earned. So three months' revenue is below 90% of
+// the plan from month 6 to month 10, and the consequences act in months 7 to 11.
 Group group_in_breach(std::int32_t months = 16) {
   Group group(months);
   group.data.parameters.switches = kDecisions | kCancellation;
@@ -310,7 +310,7 @@ Covenant realization() { return covenant_of(0, Metric::contract_realization, Win
 constexpr double kOfThePlan = 0.9;
 bool acts(int t, int grace = 0) { return t >= 7 + grace && t <= 11; }
 
-// The parent pays in all of the capex of months 7 and 9; what was not drawn is in month 12.
+// The parent contributes all of the capex of months 7 and 9; the missed draws follow in month 12.
 TEST(BreachConsequences, ADrawStopLeavesTheUndrawn) {
   Group group = group_in_breach();
   Tranche& loan = draws(group.owes(0, 100, 0.12), 1'000, 0.7, 100);
@@ -344,7 +344,7 @@ TEST(BreachConsequences, AMarginStepIsPaidFromTheNextMonthOn) {
   }
 }
 
-// The first loan's lenders agreed on a sweep of their own, the third's on one in a breach.
+// The first loan's lenders agreed on a regular sweep, the third's on a sweep in a breach.
 TEST(BreachConsequences, ASweepTakesAllAboveTheMinimum) {
   Group group = group_in_breach();
   group.owes(0, 400, 0.06), group.owes(0, 300, 0.06), group.owes(0, 150, 0.06);
@@ -360,7 +360,7 @@ TEST(BreachConsequences, ASweepTakesAllAboveTheMinimum) {
   expect_equal(group, sheet);
 }
 
-// After two months of grace and one more; the breach ends in month 11, the call does not.
+// Called after two months of grace and one more. The breach ends in month 11, the call does not.
 TEST(BreachConsequences, AccelerationWithRecourseIsPaidByTheParentAtOnce) {
   Group group = group_in_breach();
   group.borrower().guaranteed = 1;
@@ -410,7 +410,7 @@ TEST(BreachConsequences, AccelerationWithoutRecourseTakesTheBorrowersCash) {
   EXPECT_EQ(run.column(run.layout.accelerated(0)), 9);
   EXPECT_EQ(run.column(kLiquidityDefaultMonth), kNever);
 }
-// The loan is called in month 7, the guarantee ended with month 6.
+// The loan is called in month 7; the guarantee ended with month 6.
 TEST(BreachConsequences, AccelerationAfterTheGuaranteeIsWithoutRecourse) {
   Group group = group_in_breach();
   group.borrower().guaranteed = 1, group.borrower().guarantee_end = 6;
@@ -422,7 +422,7 @@ TEST(BreachConsequences, AccelerationAfterTheGuaranteeIsWithoutRecourse) {
   ASSERT_EQ(sheet.books[0].default_month, 7);
   expect_equal(group, sheet);
 }
-// Paid in full out of what it has, and from then on it distributes again.
+// It is paid in full from the borrower's own cash; from then on the borrower distributes again.
 TEST(BreachConsequences, AccelerationThatTheBorrowerCanPayIsNoDefault) {
   Group group = group_in_breach();
   group.borrower().lock_up_dscr = 50.0F;  // keeps its cash while there is debt
@@ -435,7 +435,7 @@ TEST(BreachConsequences, AccelerationThatTheBorrowerCanPayIsNoDefault) {
   ASSERT_EQ(sheet.debt_of(0), 0);
   expect_equal(group, sheet);
 }
-// A loan is called while another takes a sweep too. Whoever comes first, it is repaid or the borrower is in
+// A loan is called while another takes a sweep too. In either order, it is repaid or the borrower is in
 // default.
 TEST(BreachConsequences, WhatASweepPaidOnAnotherLoanDoesNotPayTheOneThatIsCalled) {
   Group group = group_in_breach();
@@ -452,7 +452,7 @@ TEST(BreachConsequences, WhatASweepPaidOnAnotherLoanDoesNotPayTheOneThatIsCalled
   const bool repaid = run.headroom(1, 7) == 9'990'000;  // nothing left to cover: the ratio is 1,000
   EXPECT_EQ(run.column(run.layout.payment_default(0)), repaid ? kNever : 7);
 }
-// Called in the month in which it is due, and paid.
+// Called in the month in which it is due anyway, and paid.
 TEST(BreachConsequences, ACallInTheMonthOfMaturityIsNoDefaultWhereItIsRepaid) {
   Group group = group_in_breach();
   group.borrower().lock_up_dscr = 1'000.0F;
@@ -486,7 +486,7 @@ TEST(BreachConsequences, ABreachThatEndsInTimeAcceleratesNothing) {
     EXPECT_EQ(run.column(run.layout.accelerated(0)), months == 4 ? 10 : kNever);
   }
 }
-// Tested by quarter: a breach stands until the next test, and its months count.
+// Tested by quarter: a breach stands until the next test, and the months between count.
 TEST(BreachConsequences, MonthsWithoutATestCount) {
   Group group = group_in_breach();
   group.owes(0, 700, 0.06), group.owes(0, 300, 0.06);
@@ -541,8 +541,8 @@ TEST(BreachConsequences, ADrawStopIsOneForTheRevolverToo) {
   }
   EXPECT_EQ(run.column(kLiquidityDefaultMonth), 7);
 }
-// A sweep of all lenders, of whom the bank of the revolver is one: what is repaid by the revolver's own rule is
-// not swept once more.
+// A sweep by all lenders, including the revolver's bank. The part that the revolver's own rule repays is not
+// swept a second time.
 TEST(BreachConsequences, ASweepAndTheRevolverPayOnce) {
   Group group = group_with_a_revolver();
   group.owes(1, 1'000, 0.0);
@@ -564,7 +564,8 @@ TEST(BreachConsequences, ASweepAndTheRevolverPayOnce) {
 
 // ---- Cross-default. ----
 
-// The first borrower cannot pay in month 5: in month 6 the lenders of the second and of the parent want theirs.
+// The first borrower cannot pay in month 5; in month 6 the lenders of the second borrower and of the parent
+// call their loans.
 TEST(CrossDefault, FollowsAPaymentDefaultAMonthLater) {
   Group group(10, 2);
   group.borrower().cash = 150, group.borrower().min_cash = 60;
@@ -592,8 +593,9 @@ TEST(CrossDefault, FollowsTheParentsLiquidityDefault) {
   expect_equal(group, sheet);
 }
 
-// A covenant makes loan `first` due at the end of month 7, so it is paid in month 8. Lenders that follow it
-// learn of it at that month end, and those that follow them a month later; wherever they stand in the config.
+// A covenant accelerates loan `first` at the end of month 7, so it is paid in month 8. Loans with a
+// cross-default to it follow at that month end, and loans with a cross-default to those a month later, in any
+// order of the config.
 TEST(CrossDefault, FollowsAnAccelerationStepByStepInAnyOrder) {
   const std::vector<std::int32_t> orders[] = {{0, 1, 2}, {1, 0, 2}, {2, 1, 0}, {0, 2, 1}};
   for (const std::vector<std::int32_t>& order : orders) {

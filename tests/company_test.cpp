@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two companies against what they reported and said, and the report's own sum from power to revenue. The
-// expected figures stand here as well as in the configs, so that neither can be bent alone.
+// The two companies against their reported figures and guidance, and the report's own calculation from power
+// to revenue. The expected figures are written here as well as in the configs, so that neither can be changed
+// alone.
 #include "host/config/company.hpp"
 
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ double musd(Money amount) { return amount * 1e-3; }  // the ledger's unit is 1,0
 
 constexpr double kReportHours = 8760.0 / (12.0 * static_cast<double>(kHoursPerMonth));
 
-// USD million a year of a running site of so many MW, on demand, as the engine reports its run-rate.
+// USD million a year of a running site of so many MW, all on demand, from the engine's run-rate.
 double run_rate_musd(double it_mw) {
   ScenarioData data = still_company(1);
   data.gpu_type[0].log_price_start = static_cast<Real>(std::log(5.50));
@@ -171,8 +172,8 @@ TEST(CoreWeave, TheAmendmentOfDdtl3Matters) {
   EXPECT_LT(amended[1] + 0.5, signed_first[1]) << "DSCR";
 }
 
-// What a company said, and where the middle 80% of the paths stand to it. 1Q26 is reported, the rest of the
-// year is the plan or a path.
+// The company's guidance, and where the middle 80% of the paths lie relative to it. 1Q26 is reported; the
+// rest of the year is the plan or a path.
 struct Said {
   const char* id;
   double low, high;
@@ -180,9 +181,8 @@ struct Said {
   bool missed_on_most;            // the median is under the low end
 };
 
-// What does not come out: the low end of every figure lies between the percentiles, the plan and the high end
-// do not always. Delays only ever take from a year's revenue and run-rate, so a plan on time stands near the
-// upper end.
+// Not a result: the low end of every figure lies between the percentiles; the plan and the high end do not
+// always. Delays only lower a year's revenue and run-rate, so a plan that is on time is near the upper end.
 struct Told {
   const char* file;
   std::vector<Said> said;
@@ -229,7 +229,7 @@ TEST(CompanyGuidance, BacklogIsThatOf31March2026) {
   EXPECT_LE(company.totals.contract_value_musd, 99400);
 }
 
-// A path's months do not depend on the horizon, so twelve of them show the year.
+// A path's months do not depend on the horizon, so twelve months are enough to show the year.
 TEST(CompanyGuidance, LiesBetweenTheTenthAndTheNinetiethPercentileAsFarAsStated) {
   for (const Told& told : kTold) {
     const Company company = company_of(told.file, 12);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each identity of MODEL.md section 7 is seen to fail where it should: one path is rolled month by month, and a
-// word of its state is changed by one unit in between.
+// Each identity of MODEL.md section 7 fails where it should: a path is run month by month, and one word of
+// its state is changed by one unit in between.
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Delivery and credit against closed forms: delays and their maximum, overrun, cancellation, the ramp, capex,
-// depreciation and the survival of customers. What has chance in it is held to k standard errors. Distributions
-// are those that the engine itself reports; parameters stand in the tests.
+// depreciation and the survival of customers. Random results must lie within k standard errors. Distributions
+// are those that the engine itself reports; parameters are in the tests.
 #include "headroom/delivery.hpp"
 
 #include <fmt/format.h>
@@ -63,7 +63,7 @@ class Simulated {
   double paths_;
 };
 
-// A lateness as the engine reports it, and the months that round to it or to less.
+// A lateness as the engine reports it: the months that round to it or to less.
 struct Lateness {
   explicit Lateness(double months)
       : fixed(static_cast<std::int32_t>(std::floor(months * 1e4))), limit((fixed + 0.5) * 1e-4) {}
@@ -73,7 +73,7 @@ struct Lateness {
 
 // ---- Delays. ----
 
-// A delay in double: nothing with its on-time share, else a shifted lognormal.
+// A delay in double: 0 with its on-time probability, else a shifted lognormal.
 struct DelayLaw {
   derive::Delay d;
   double mu = std::log(d.p50_months - d.earliest_months);
@@ -243,7 +243,7 @@ TEST_P(StagesTest, LastOneHasTheDistributionOfTheMaximum) {
   }
 }
 
-// Two sites alike: late together as the one-factor model says, independently without the factor.
+// Two equal sites: late together as in the one-factor model, independent without the factor.
 TEST_P(StagesTest, SitesAreLateTogether) {
   const Stages stages(GetParam());
   ScenarioData data = company(1);
@@ -406,7 +406,7 @@ TEST(Depreciation, IsStraightLineByVintageDownToTheResidual) {
   }
 }
 
-// Ordered, delivered, opened: what is paid is the planned total times the path's own multiplier, whenever it
+// Ordered, delivered, opened: the sum paid is the planned total times the path's own multiplier, whenever it
 // opens.
 TEST(Capex, SumsToItsTotalTimesTheMultiplier) {
   const Stages stages(0.35);
@@ -494,7 +494,7 @@ TEST(Default, SurvivalUnderConstantIntensityIsExponential) {
     }
     EXPECT_EQ(on_plan.defaulted_by(customer, kNever - 1), 0) << "customer " << c;
   }
-  // Independent of one another: the factors that move them together stand still here.
+  // Independent of each other: the factors that move them together do not move here.
   const double both = run.both_defaulted_by(2, 3, 60);
   expect_share(fmt::format("paths on which both default, seed {}", kSeed), both, run.paths(),
                (1 - survival(risks[2], 5)) * (1 - survival(risks[3], 5)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A path is a function of (scenario, seed, path index) and of nothing else: not of threads, of the instruction
-// set, of the range it is asked for in, nor of what other objects there are.
+// A path is a function of (scenario, seed, path index) and of nothing else: not of threads, instruction set,
+// the range that it is part of, or other objects.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -32,7 +32,7 @@ Company load(const char* file) {
   return company;
 }
 
-// Everything that a run leaves, value for value.
+// All results of a run, value for value.
 void expect_same(const Outcomes& a, const Outcomes& b) {
   ASSERT_EQ(a.layout.count(), b.layout.count());
   for (std::int32_t c = 0; c < a.layout.count(); ++c) {
@@ -107,8 +107,8 @@ TEST(Determinism, BinsAreThePilotsWhateverThePaths) {
   }
 }
 
-// Quantiles of headroom by month come from histograms, the share of failed tests from counts: they must tell
-// the same story, also where a ratio to nothing is capped at 1,000 on some paths.
+// Quantiles of headroom by month come from histograms, the share of failed tests from counts. They must
+// agree, also where a ratio without a denominator is capped at 1,000 on some paths.
 TEST(Determinism, HeadroomBandsAgreeWithTheShareOfFailedTests) {
   for (const char* file : {"coreweave-1q26.toml", "nebius-1q26.toml", "lakeside-template.toml"}) {
     const Company company = load(file);
@@ -344,7 +344,7 @@ void expect_same_draws(const Variant& a, const Variant& b) {
   });
 }
 
-// All of a path's money, too: the order of objects means nothing.
+// All money of a path is the same too: the order of objects has no meaning.
 void expect_same_money(const Variant& a, const Variant& b) {
   const ColumnLayout& l = a.outcomes.layout;
   for (std::int32_t c = 0; c < l.months_late(0); ++c) {
@@ -418,7 +418,7 @@ TEST(NamedStreams, AddingObjectsMovesNoOtherDraw) {
   });
   expect_same_draws(demo(), all);
   EXPECT_NE(read_column(demo().outcomes, kTotalFcf), read_column(all.outcomes, kTotalFcf));
-  // The new ones have draws of their own.
+  // The new objects have draws of their own.
   const std::vector<std::int32_t> late = read_column(all.outcomes, all.outcomes.layout.months_late(2));
   EXPECT_NE(late, read_column(all.outcomes, all.outcomes.layout.months_late(1)));
   EXPECT_GT(std::count(late.begin(), late.end(), kNever), 60);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The random numbers of a path and nothing else: as many as the model draws, the same on every backend.
+// Drawing the random numbers of a path alone: as many as the model draws, and the same on every backend.
 #include "host/engine/floor.hpp"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ring-fenced borrowers and covenants with consequences against a spreadsheet: small groups whose months are
-// worked out here in double from the rules, in the order of the waterfall, and compared to the unit. One sheet
-// closes the months of all of them. What a covenant does in which month is written down by each test.
+// computed here in double from the rules, in the order of the waterfall, and compared to the unit. One sheet
+// closes the months of all of them. Each test writes down which consequence acts in which month.
 #pragma once
 
 #include <fmt/format.h>
@@ -26,10 +26,10 @@ namespace headroom::group {
 constexpr std::uint64_t kSeed = 20260331;
 
 inline double rounded(double x) { return std::round(x); }
-// A rate or share as it was written.
+// A rate or share as the decimal that was written.
 inline double number(Real x) { return std::round(static_cast<double>(x) * 1e7) / 1e7; }
 inline std::size_t at(std::int32_t i) { return static_cast<std::size_t>(i); }
-// What can be paid of an amount: nothing of a negative one, and no more than there is.
+// The part of an amount that can be paid: nothing of a negative amount, at most the available cash.
 inline double payable(double amount, double there_is) { return std::max(0.0, std::min(amount, there_is)); }
 inline double capped(double numerator, double denominator) {
   return denominator > 0 ? std::clamp(numerator / denominator, -1000.0, 1000.0) : 1000.0;
@@ -85,7 +85,7 @@ struct Group {
     data.contract.push_back(c);
     receipts.push_back({entity, monthly, from, to});
   }
-  // A site that is paid for in one month and does not open.
+  // A site that is paid for in one month and never opens.
   void builds(std::int32_t entity, double amount, std::int32_t month, std::int32_t financed_by = -1) {
     Site s = new_site(1, 500, "site-" + std::to_string(outlays.size()));
     s.entity = entity, s.tranche = financed_by;
@@ -132,7 +132,7 @@ struct Row {  // what windows sum
 struct Loan {
   Tranche terms;
   double balance, undrawn, drawable = 0;
-  // What covenants have done to it; a test sets them before it closes the month in which they act.
+  // The consequences of covenants; a test sets them before it closes the month in which they act.
   double margin = 0;
   bool stopped = false, swept = false, called = false;
 };
@@ -200,7 +200,7 @@ class Sheet {
     balances();
   }
 
-  // The parent's cash for a borrower's: deemed cash flow, EBITDA or revenue of the month, or money for a loan.
+  // The parent's cash for a borrower: deemed cash flow, EBITDA or revenue of the month, or money for a loan.
   void cure(std::int32_t entity, double amount, double Row::*deemed, std::int32_t loan = -1) {
     books.back().cash -= amount;
     books[at(entity)].paid_in += amount;
@@ -273,7 +273,8 @@ class Sheet {
     const double cfo = ebitda - net_interest - tax;
     b.rows.push_back({ebitda, interest, scheduled, ebitda - tax, fees});
 
-    // Cash. A borrower: what the parent pays in for capex; reserve; guarantee; else it does not pay.
+    // Cash of a borrower that is missing: the parent's contribution to capex, the reserve, the guarantee;
+    // else it defaults.
     double cash = b.cash + cfo - capex + drawn - scheduled - repaid + (is_parent ? all.upstream : 0);
     b.paid_up = 0;
     const auto from_parent = [&](double amount) {
@@ -289,7 +290,7 @@ class Sheet {
       b.gap -= cash, cash = 0;
       b.default_month = std::min(b.default_month, t);
     }
-    // What is above the minimum: an open gap, the reserve, the sweep, the parent.
+    // Cash above the minimum: an open gap, the reserve, the sweep, the parent.
     const auto spare = [&] { return std::max(0.0, cash - b.terms.min_cash); };
     const double gap_repaid = payable(b.gap, spare());
     cash -= gap_repaid, b.gap -= gap_repaid;
@@ -339,7 +340,8 @@ constexpr std::pair<Measure, const char*> kCompared[] = {{kRevenue, "revenue"},
                                                          {kCash, "cash"},
                                                          {kLiquidity, "liquidity"}};
 
-// One path of the group. Its borrowers' cash stands in covenants of liquidity that are only recorded, the last.
+// One path of the group. Covenants of liquidity that are only recorded, the last ones, report its borrowers'
+// cash.
 struct Rolled {
   ColumnLayout layout;
   std::vector<std::int32_t> trace, columns;
@@ -391,7 +393,7 @@ inline Rolled expect_equal(const Group& group, const Sheet& sheet) {
   return run;
 }
 
-// A sheet closed over all months, with what a test does before each.
+// The sheet closed over all months; the test's changes are applied before each month.
 inline Sheet closed(const Group& group, const std::function<void(int, Sheet&)>& before = {}) {
   Sheet sheet(group);
   for (int t = 1; t <= group.months(); ++t) {

@@ -24,7 +24,8 @@ using namespace hand;
 
 // ---- Sites: costs, capex, depreciation. ----
 
-// Planned for 4, there at 6.5, ramp of 2; ordered in 1; a life of five months with 15% left.
+// Planned for month 4, ready at 6.5, ramp of 2 months; ordered in month 1; a life of five months with 15%
+// left.
 TEST(HandSites, CostsCapexAndDepreciationOfALateSite) {
   ScenarioData data = rich_company(16);
   data.entity[0].payable_months_capex = 0.73F;
@@ -111,7 +112,8 @@ TEST(HandSites, WithoutLiquidityADiscretionarySiteIsNotOrdered) {
     s.lease_month = 10.0F;
     return s;
   };
-  // 850 at the end of month 1: the first is ordered in month 2, 100 are gone; the second is not, for ever.
+  // 850 at the end of month 1: the first site is ordered in month 2 and costs 100. The second is then never
+  // ordered.
   data.site = {site(2, "early"), site(4, "late")};
   Sheet sheet(data);
   double depreciated = 0;
@@ -128,7 +130,7 @@ TEST(HandSites, WithoutLiquidityADiscretionarySiteIsNotOrdered) {
   expect_equal(data, sheet);
 }
 
-// Refused in month 3: a tenth of its capex is lost, its contract released and the prepayment given back.
+// Refused in month 3: a tenth of its capex is lost, its contract is released and the prepayment refunded.
 void expect_cancelled(double order_month) {
   ScenarioData data = rich_company(10);
   data.parameters.switches = kCancellation;
@@ -216,7 +218,7 @@ struct Loan {  // what a tranche holds and has left
   double interest(double coupon) const { return rounded(balance * coupon / 12.0); }
 };
 
-// Order 20% in month 2, deliveries 60% in months 5 and 6, the rest on the planned opening, month 5.
+// Order 20% in month 2, deliveries 60% in months 5 and 6, the rest at the planned opening, month 5.
 TEST(HandDebt, DelayedDrawAgainstCapexInItsWindow) {
   for (const double commitment : {9'000.0, 3'000.0}) {
     ScenarioData data = rich_company(16);
@@ -295,7 +297,7 @@ TEST(HandDebt, CouponsFixedFloatingHedgedAndFloored) {
   }
 }
 
-// Level principal of a term loan and of a finance lease; the lease's ends after the horizon.
+// Level principal of a term loan and of a finance lease; the lease ends after the horizon.
 TEST(HandDebt, TermAmortisesEquipmentPaysLeasePrincipal) {
   ScenarioData data = rich_company(10);
   Tranche term = tranche_of(TrancheKind::term, 1'000);
@@ -416,7 +418,8 @@ TEST(HandDebt, AgreedNotesComeInOnTheirDate) {
   expect_equal(data, sheet);
 }
 
-// Drawn in months 2 and 4 against capex of 1,000 each, at the spread of the day; what is drawn keeps its own.
+// Drawn in months 2 and 4 against capex of 1,000 each, at the spread of that month. Earlier draws keep their
+// spread.
 TEST(HandDebt, UncommittedDrawsCostTheSpreadOfTheDay) {
   ScenarioData data = rich_company(8);
   set_short_rate(data, 0.03);
@@ -492,7 +495,7 @@ TEST(HandLiquidity, RevolverIsDrawnToTheMinimumAndRepaid) {
   EXPECT_EQ(column_of(data, kPeakFundingGap), 0);
 }
 
-// In the month in which it ends, too, a revolver costs the fee for what stood ready until then.
+// Also in the month in which it ends a revolver costs the fee for the amount that was undrawn until then.
 TEST(HandLiquidity, AMaturedRevolverIsRepaidAndGone) {
   ScenarioData data = company_with_a_hole(12);
   data.entity[0].revolver = 0;
@@ -529,8 +532,8 @@ TEST(HandLiquidity, ADefaultCarriesItsGapUntilItIsRepaid) {
   EXPECT_EQ(column_of(data, kMinLiquidity), 0);
 }
 
-// 30, 55 and 35 of the 100 that lack, at 300, 195 and 80 USD a share, while the last quarter's EBITDA is still
-// that of history; nothing in the next quarter, when a share is worth nothing.
+// 100 is missing: 30, 55 and 35 come from shares at 300, 195 and 80 USD, while the last quarter's EBITDA is
+// still that of the history. Nothing comes in the next quarter, when a share is worth nothing.
 TEST(HandLiquidity, SharesAreSoldAboveTheFloorUpToTheQuartersMaximum) {
   for (const double floor : {5.0, 100.0}) {
     ScenarioData data = company_with_a_hole(12);
@@ -729,7 +732,7 @@ TEST(HandCovenants, EightMetricsStepsHolidaysFirstBreachAndLeastHeadroom) {
     balance -= m.scheduled;
     sheet.close(m);
     loan_now = balance;
-    // The GPUs came in month 2, at that month's price.
+    // The GPUs came in month 2, at the price of that month.
     const double worth = std::max(0.4, m.price / (kSmallPrice * std::exp(-0.06)));
     collateral_now = t < 2 ? 0 : rounded(0.8 * 3'000 * share_end * worth * (1 - (t - 2) / 48.0));
     for (std::size_t v = 0; v < tested.size(); ++v) {
@@ -765,7 +768,7 @@ TEST(HandCovenants, EightMetricsStepsHolidaysFirstBreachAndLeastHeadroom) {
   EXPECT_GE(breached, 8) << "too few breaches to say much of first breaches";
 }
 
-// What the plan earned in the window, of which one contract ends early by its customer's default in month 5.
+// The plan's revenue in the window; one of the contracts ends early by its customer's default in month 5.
 TEST(HandCovenants, RealizationIsMeasuredAgainstThePlanAndReachesIntoHistory) {
   constexpr int kMonths = 16;
   ScenarioData data = rich_company(kMonths);
@@ -799,7 +802,7 @@ TEST(HandCovenants, RealizationIsMeasuredAgainstThePlanAndReachesIntoHistory) {
   EXPECT_EQ(column_of(data, l.first_breach(0)), 6);
 }
 
-// Without a tranche's name loan to value is of the entity's debt, against all its GPUs that are financed.
+// Without a tranche, loan to value is the entity's debt over all its GPUs that are financed.
 TEST(HandCovenants, LoanToValueWithoutATrancheIsOfAllDebt) {
   ScenarioData data = rich_company(4);
   Site s = new_site(50, 0);
@@ -817,7 +820,8 @@ TEST(HandCovenants, LoanToValueWithoutATrancheIsOfAllDebt) {
   }
 }
 
-// Ratios without an answer: nothing to pay is safe, nothing to pay from is not.
+// Ratios without a denominator: a minimum passes if there is nothing to pay, a maximum fails if there is no
+// EBITDA.
 TEST(HandCovenants, RatiosOfNothing) {
   ScenarioData data = still_company(3);
   data.entity[0].cash = 100;

@@ -79,8 +79,8 @@ TEST(HandContracts, AStartInsideAMonthIsBilledFromItsDate) {
   expect_equal(data, sheet, {kRevenue, kEbitda, kCfo, kCash, kArr, kBacklog});
 }
 
-// The GPUs of a contract that ends on a date are the next one's from then on: it is in full service at that
-// month's end, owes no damages, is paid in advance, and its term runs.
+// A contract ends on a date and its GPUs go to the next contract. That one is in full service at that month's
+// end, owes no damages, receives its prepayment, and its term runs.
 TEST(HandContracts, AnEndInsideAMonthHandsTheGpusOn) {
   ScenarioData data = rich_company(8);
   data.site = {running_site(60)};
@@ -125,7 +125,8 @@ TEST(HandContracts, AfterAnEndInsideAMonthTheGpusGoToThePool) {
   expect_equal(data, sheet);
 }
 
-// The site runs when the contracts begin, at month end 3: a term of four is over at 7, dated or counted.
+// The site opens when the contracts begin, at month end 3. A term of four months ends at 7, as a date or
+// counted.
 void expect_served_for_four_months(bool dated) {
   ScenarioData data = rich_company(9);
   data.parameters.on_demand.start_utilisation = 0.5F;
@@ -192,7 +193,8 @@ TEST(HandContracts, AFixedTermRunsFromItsDate) {
   expect_equal(data, sheet);
 }
 
-// Ready in month 9, after the contract's end: what is left of it melts with time, and the pool has the GPUs.
+// Ready in month 9, after the contract's end: the rest of the contract shrinks with time, and the pool has
+// the GPUs.
 TEST(HandContracts, AFixedTermThatPassesUndeliveredIsOver) {
   ScenarioData data = rich_company(12);
   data.parameters.on_demand.start_utilisation = 0.5F;
@@ -263,7 +265,7 @@ TEST(HandPrepayments, ReceivedCreditedCappedByTheInvoiceAndForfeitedAtTheEnd) {
 
 // ---- Lateness. ----
 
-// Planned for 3, there at 6.5 with a ramp of a month; due in month 3 with a month of grace.
+// Planned for 3, ready at 6.5 with a ramp of one month; due in month 3 with one month of grace.
 TEST(HandLateness, DamagesAfterTheGraceUpToTheCap) {
   ScenarioData data = rich_company(10);
   data.parameters.switches = kDamages;
@@ -359,7 +361,7 @@ TEST(HandLateness, AnOrderEndsInOneMonthWhereverItsSitesStand) {
   }
 }
 
-// In full on line at 6.5; the long-stop is 7.0.
+// In full on line at 6.5; the long-stop is at 7.0.
 TEST(HandLateness, DeliveredBeforeTheLongStopTheCustomerStays) {
   ScenarioData data = rich_company(10);
   data.parameters.switches = kTermination;

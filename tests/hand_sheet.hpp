@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model against a spreadsheet: small companies whose months are worked out here in double from first
+// The model against a spreadsheet: small companies whose months are computed here in double from first
 // principles, line by line, and compared to the unit. One sheet closes the months of all of them; each test
-// says what its own mechanism puts into them. Whole numbers arise where the model rounds: one flow of one
-// object, halves away from zero.
+// adds the flows of its own mechanism. Rounding is the model's: one flow of one object, halves away from
+// zero.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ inline double number(Real x) { return static_cast<double>(x); }
 
 // ---- The spreadsheet. ----
 
-// What a month brings, before it is closed.
+// The flows and figures of a month, before it is closed.
 struct Month {
   double fees = 0, forfeited = 0, pool = 0;        // revenue
   double recoveries = 0, damages = 0;              // of contracts
@@ -91,7 +91,7 @@ class Sheet {
     value_shares(number(data.parameters.demand.start_tightness));
   }
 
-  // Of the last month end.
+  // At the last month end.
   double cash() const { return cash_; }
   double debt() const { return debt_; }
   double share_price() const { return share_price_; }
@@ -100,7 +100,7 @@ class Sheet {
   double undrawn() const { return undrawn_; }
   double gap() const { return gap_; }
   const std::vector<Closed>& rows() const { return rows_; }
-  // Sum over the last n months, of which some may lie before as_of.
+  // Sum over the last n months, some of which may lie before as_of.
   double last(int n, double Closed::*what) const {
     double sum = 0;
     for (int i = 0; i < n; ++i) {
@@ -171,8 +171,8 @@ class Sheet {
   }
 
  private:
-  // Open gap and revolver are repaid from what is above the minimum; a lack is met by the revolver, then by new
-  // shares, and what then lacks to zero is a liquidity default, carried as a gap.
+  // Cash above the minimum repays the open gap and the revolver. A lack is drawn on the revolver, then raised
+  // by new shares; cash below zero after that is a liquidity default, carried as a gap.
   void balance_cash(double cash, Closed& row) {
     if (rows_.size() % 3 == 0) issued_in_quarter_ = 0;
     const auto positive = [](double x) { return std::max(0.0, x); };
@@ -214,7 +214,7 @@ inline std::vector<std::int32_t> trace_with_plan(const ScenarioData& data) {
   return trace_path(planned.view(), kSeed, kPath);
 }
 
-// All measures of all months to the unit; `only` leaves out the others.
+// Compares all measures of all months to the unit; with `only`, just those.
 inline void expect_equal(const ScenarioData& data, const Sheet& sheet, const std::vector<Measure>& only = {}) {
   const auto months = static_cast<std::size_t>(data.parameters.months);
   ASSERT_EQ(sheet.rows().size(), months);
@@ -243,7 +243,7 @@ inline double uniform_of(StreamId stream, Word word) {
   return (all[static_cast<std::size_t>(word)] + 0.5) / 4294967296.0;
 }
 
-// A delay that is never nothing, with this median: what the plan takes where the delivery switch is off.
+// A delay that is never zero, with this median: the plan has it where the delivery switch is off.
 inline DelayParams late_by(double months) {
   return derive::delay_params({.on_time_share = 0.0,
                                .p50_months = months,

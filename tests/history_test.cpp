@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The market of market.toml against the price history of 2025 and 2026 and against the figures of the parameter
-// set it was taken from. Chance is allowed k standard errors, in ranks: a quantile is held to lie between its
-// neighbours k standard errors of its rank away.
+// The market of market.toml against the price history of 2025 and 2026, and against the figures of the
+// parameter set that it was taken from. Random results may differ by k standard errors in ranks: a quantile
+// must lie between the values that are k standard errors of its rank away.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t kPaths = 100000;
 
-// The demo's H100 site alone, without contracts and debt: the price that it reports is that of the H100.
+// The demo's H100 site alone, without contracts and debt, so the price that it reports is that of the H100.
 class H100Market {
  public:
   explicit H100Market(const std::vector<std::string>& sets, int months = 12) {
@@ -47,7 +47,7 @@ class H100Market {
     outcomes_ = make_cpu_backend()->simulate(s, plan, bins);
   }
 
-  // Of the price in month t over that at as_of; straight inside a bin, whose width is 0.25% of the price.
+  // The price in month t over the price at as_of. Linear inside a bin, whose width is 0.25% of the price.
   double price_ratio(int t, double p) const { return quantile(kMarketPrice, t, p) / start_; }
   double tightness(int t, double p) const { return quantile(kTightness, t, p); }
 
@@ -74,7 +74,7 @@ class H100Market {
   Outcomes outcomes_{};
 };
 
-// Ranks that a quantile may be off by chance, as a share of the paths.
+// The ranks that a quantile may be off by chance, as a share of the paths.
 double rank_error(double p) { return allowed_errors() * std::sqrt(p * (1 - p) / static_cast<double>(kPaths)); }
 
 std::vector<std::string> starting(const std::string& regime, const std::vector<std::string>& more = {}) {
@@ -103,9 +103,10 @@ TEST(PriceHistory, TheRiseOf2026LiesInsideTheBands) {
   expect_inside_band(H100Market(starting("shortage")), 5, 1.30, "shortage, to the end of May");
 }
 
-// ---- The tried set. ----
-// The figures that came with the parameters of market.toml, from shortage, and by how much market.toml departs
-// from them. It has a floor, shocks of price correlated with those of demand, and a launch in seven months.
+// ---- The earlier parameter set. ----
+// The figures that came with the parameters of market.toml, starting in shortage, and how far market.toml
+// departs from them. market.toml has a floor, price shocks correlated with demand shocks, and a launch in
+// seven months.
 
 const H100Market& five_years() {
   static const H100Market market(starting("shortage"), 60);
@@ -134,12 +135,12 @@ void expect_quantile(const H100Market& market, const Figure& figure, double expe
 TEST(TriedSet, MarketDepartsFromItsPricesByWhatIsStated) {
   const H100Market& market = five_years();
   for (const Figure& figure : kPrices) expect_quantile(market, figure, figure.tried + figure.departure, 0.005);
-  // At five years the lower end stands on the floor, the cash cost: 0.49 over 2.63 USD.
+  // At five years the lower end is at the floor, the cash cost: 0.49 over 2.63 USD.
   EXPECT_NEAR(market.price_ratio(60, 0.05), 0.49 / 2.63, 0.0064 / 2.63);
 }
 
-// Without the floor and that correlation, and with the first launch a year away, the figures come out to two
-// units of their last digit; what else the tried set assumed is not known.
+// Without the floor and that correlation, and with the first launch a year away, the figures agree to two
+// units of their last digit. The other assumptions of the earlier set are not known.
 TEST(TriedSet, DeparturesComeFromFloorCorrelationAndLaunches) {
   const H100Market market(
       starting("shortage",

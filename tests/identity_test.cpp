@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The books balance: no identity is violated on the three companies nor on some hundred others made from them
-// at random, and each flag does fire where something is wrong.
+// The books balance: no identity is violated on the three companies, nor on some hundred others made from
+// them at random. Each flag is raised where something is wrong.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -224,7 +224,7 @@ TEST(Identities, HoldOnCompaniesMadeAtRandom) {
       defaulted_paths += defaults;
       breached += count_at_most(*outcomes.columns, outcomes.layout.first_breach(0), data.parameters.months) > 0;
     }
-    // The mutations must reach the corners of the books, and not all end there.
+    // The mutations must reach the corners of the books, but not all of them may end there.
     EXPECT_GT(defaulted, kEach / 10) << file;
     EXPECT_LT(defaulted_paths, kEach * kPaths) << file;
     EXPECT_GT(breached, kEach / 10) << file;
@@ -263,7 +263,7 @@ TEST(IdentityFlags, AnAmountBeyondTheLedger) {
   EXPECT_EQ(flags_of(data), kOutOfRange) << "backlog of 8 million months";
 }
 
-// What comes in goes out, so balances stay small; the sum of a year does not.
+// Inflows leave again, so balances stay small; the sum of a year does not.
 TEST(IdentityFlags, ASumBeyondTheLedger) {
   for (const std::int32_t monthly : {80'000'000, 180'000'000}) {
     ScenarioData data = company_with_contract(9);
@@ -299,8 +299,8 @@ TEST(IdentityFlags, AMarketThatIsNoNumber) {
   };
   for (const Case& each : cases) {
     for (const Real bad : {std::numeric_limits<Real>::quiet_NaN(), std::numeric_limits<Real>::infinity()}) {
-      // One month and nothing sold: an amount that is no number is the least of the ledger, and no sum of two
-      // fits.
+      // One month with nothing sold: a NaN amount becomes the least ledger amount, and then no sum of two
+      // amounts fits.
       ScenarioData data = company_with_contract(1);
       data.site.clear();
       data.contract.clear();
@@ -311,7 +311,7 @@ TEST(IdentityFlags, AMarketThatIsNoNumber) {
   }
 }
 
-// Books that are kept by two entities of which one has the other's tranche for its revolver.
+// Two entities share books by mistake: one has the other's tranche as its revolver.
 TEST(IdentityFlags, DebtThatIsNotThatOfItsTranches) {
   ScenarioData data = company_with_contract();
   data.entity.push_back(data.entity[0]);

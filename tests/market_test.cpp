@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shocks, demand, regimes, supply and the on-demand pool against closed forms. What has chance in it is held to
-// k standard errors; the standard error is the one that theory gives where it gives one. Parameters stand in
-// the tests, laid over market.toml, so that both sides of every comparison can be read here.
+// Shocks, demand, regimes, supply and the on-demand pool against closed forms. Random results must lie within
+// k standard errors; the standard error comes from theory where theory gives one. The tests set their
+// parameters over market.toml, so that both sides of every comparison can be read here.
 #include <Eigen/Dense>
 #include <array>
 #include <cmath>
@@ -68,7 +68,7 @@ TEST(Shocks, HaveTheConfiguredCorrelations) {
     for (std::size_t j = 0; j < kFactorCount; ++j) {
       const auto r = static_cast<Eigen::Index>(i), c = static_cast<Eigen::Index>(j);
       const double rho = configured(r, c);
-      // Of two standard normals: Var(x y) = 1 + rho^2, 2 where they are the same.
+      // For two standard normals Var(x y) = 1 + rho^2; it is 2 where they are the same.
       if (j <= i) {
         expect_within(fmt::format("E[{} x {}]", names[i], names[j]), sum(r, c) / n, rho,
                       std::sqrt((1 + rho * rho) / n));
@@ -119,7 +119,7 @@ struct Growth {
 
 constexpr PathConstants kMedianPath = {.psi_training = 1, .psi_inference = 1, .xi = 1, .systemic = 0};
 
-// Demand over its expected growth is a martingale: volatility takes nothing from its mean.
+// Demand over its expected growth is a martingale: volatility does not lower its mean.
 TEST(Demand, MeanGrowsAsConfigured) {
   const Growth growth;
   constexpr double sigma_training = 0.25, sigma_inference = 0.40, shift = 0.10;
@@ -178,7 +178,8 @@ TEST(Demand, PathLongMultipliersHaveTheirLaws) {
   expect_mean("systemic draw x ln xi, " + inputs, product, 0, 1);
 }
 
-// At most one jump a month, so a month has one with 1 - exp(-lambda / 12) and none with what Poisson says.
+// At most one jump a month: a month has one with probability 1 - exp(-lambda / 12), the Poisson probability
+// of at least one.
 TEST(Demand, JumpsAreCompoundPoisson) {
   constexpr double intensity = 2.4, mean_log = -0.10, sd_log = 0.15;
   constexpr int months = 12;
@@ -314,7 +315,7 @@ TEST(Regimes, AreOccupiedAsTheMarkovChainSays) {
   }
 }
 
-// The months of glut that the engine reports of each path.
+// The months of glut of each path, as the engine reports them.
 TEST(Regimes, MonthsOfGlutAreThoseOfTheMarkovChain) {
   const Intensities intensities;
   constexpr int months = 60;
@@ -339,8 +340,8 @@ TEST(Regimes, MonthsOfGlutAreThoseOfTheMarkovChain) {
 
 // ---- Supply. ----
 
-// Growing demand without shocks: the lagged answer of supply against the recursion of MODEL.md 3.1 in double,
-// and its steady state theta q = g_D - g_S.
+// Growing demand without shocks: the lagged response of supply against the recursion of MODEL.md 3.1 in
+// double, and its steady state theta q = g_D - g_S.
 TEST(Supply, FollowsTightnessWithItsLag) {
   struct Case {
     double demand_growth, supply_growth, theta, tau, start;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The market of the configs with a test's parameters laid over it, and walks of its paths month by month.
+// The market of the configs with a test's parameters set over it, and walks of its paths month by month.
 #pragma once
 
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ inline void leave_no_business(ScenarioData& data) {
   data.entity.at(0).revolver = -1;
 }
 
-// The market of market.toml with `sets` laid over it, its H100 alone, for a company that owns and owes nothing.
+// The market of market.toml with `sets` over it and only the H100, for a company that owns and owes nothing.
 enum class Launches { none, configured };
 inline ScenarioData market(const Sets& sets, int months = 60, Launches launches = Launches::configured) {
   const Company company =
@@ -56,7 +56,7 @@ inline ScenarioData market(const Sets& sets, int months = 60, Launches launches 
   return data;
 }
 
-// Nothing moves tightness: no growth, no shock, no supply that answers.
+// Nothing moves tightness: no growth, no shocks, no response of supply.
 inline Sets still_market(const std::string& regime, double tightness) {
   return {"market.regimes.start=\"" + regime + "\"",
           fmt::format("market.supply.start_tightness={:f}", tightness),
@@ -90,7 +90,7 @@ struct Words {
   }
 };
 
-// The model's functions are inlined wherever they are called; through these they are compiled once.
+// The model's functions are inlined wherever they are called; called through these they are compiled once.
 inline Shocks draw_shocks(const Scenario& s, const Words& words, int t) {
   return correlated_shocks(s, MarketSwitches(s), words(t, s.market_stream[0]), words(t, s.market_stream[1]));
 }
@@ -103,7 +103,7 @@ inline MarketState move_rates(const Scenario& s, int t, const Shocks& shocks, co
   return advance_rates(s, MarketSwitches(s), s.month[t - 1], {}, state, shocks);
 }
 
-// Calls step(words, month, shocks, state) for every month of every path; the state starts as a path's does.
+// Calls step(words, month, shocks, state) for every month of every path, from a path's start state.
 inline void walk(const Scenario& s, std::uint32_t paths,
                  const std::function<void(const Words&, int, const Shocks&, MarketState&)>& step) {
   for (std::uint32_t path = 0; path < paths; ++path) {
@@ -134,7 +134,7 @@ inline Outcomes run(const Scenario& s, std::uint64_t paths, std::span<const BinR
   return make_cpu_backend()->simulate(s, plan, bins);
 }
 
-// What the engine reports of a measure, by month: fixed point as double.
+// A measure by month as the engine reports it: fixed point, as double.
 inline std::vector<double> traced(const Scenario& s, std::uint32_t path, Measure measure) {
   const std::vector<std::int32_t> values = trace_path(s, kSeed, path);
   std::vector<double> series;

@@ -346,8 +346,7 @@ TEST(Math, BitwiseHelpers) {
   EXPECT_EQ(from_bits(0xc0000000u), -2.0f);
 }
 
-// ---- Fused multiply-add
-// ----------------------------------------------------------------------------------------------
+// ---- Fused multiply-add ----
 
 std::uint64_t splitmix(std::uint64_t& state) {
   state += 0x9E3779B97F4A7C15u;

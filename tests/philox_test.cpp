@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random words against the published answers and the authors' own code; the laws drawn from them against their
-// definition. Statistical limits are z-scores of 5: one false alarm in 1.7 million each, and the seeds are
-// fixed.
+// Random words against the published answers and the authors' own code; the distributions drawn from them
+// against their definitions. Statistical limits are z-scores of 5: one false alarm in 1.7 million each. Seeds
+// are fixed.
 #include "headroom/philox.hpp"
 
 #include <Random123/philox.h>
@@ -20,8 +20,7 @@ namespace {
 
 constexpr double kMaxZ = 5;
 
-// ---- Philox4x32-10
-// --------------------------------------------------------------------------------------------------
+// ---- Philox4x32-10 ----
 
 struct Words {
   std::uint32_t w[4];
@@ -127,8 +126,7 @@ TEST(Philox, EqualsRandom123) {
   }
 }
 
-// ---- From words to laws, over the words themselves
-// --------------------------------------------------------------------
+// ---- From words to laws, over the words themselves ----
 
 // All 2^32 words where fused multiply-add is in hardware; otherwise every 61st run of 4,096.
 #if defined(__FP_FAST_FMAF) || defined(__FMA__)
@@ -313,8 +311,7 @@ TEST(Exponential, IsPositiveAndFiniteForEveryWord) {
   EXPECT_EQ(fault.count, 0) << "first: word " << fault.first << " gave " << exponential(fault.first);
 }
 
-// ---- Draws
-// ----------------------------------------------------------------------------------------------------------
+// ---- Draws ----
 
 constexpr std::size_t kDraws = std::size_t{1} << 22;
 

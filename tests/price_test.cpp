@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPU rental prices and launches against closed forms. What has chance in it is held to
-// k standard errors; the standard error is the one that theory gives where it gives one. Parameters stand in
-// the tests, laid over market.toml, so that both sides of every comparison can be read here.
+// GPU rental prices and launches against closed forms. Random results must lie within k standard errors; the
+// standard error comes from theory where theory gives one. The tests set their parameters over market.toml,
+// so that both sides of every comparison can be read here.
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -201,7 +201,7 @@ TEST(Launches, HaveTheDistributionOfTheirDates) {
   const ScenarioData data = launch.scenario({"switches.price_cycle=false"});
   const PriceSample sample(data.view(), 100000, months);
   for (const int t : months) {
-    // The price is under x where the launch is old enough for it.
+    // The price is below x if the launch is old enough.
     for (const double progress : {0.05, 0.25, 0.5, 0.75, 0.95}) {
       expect_price_below(launch.inputs(t), sample, t, kStartPrice * std::exp(-launch.effect * progress),
                          [&](double price) {

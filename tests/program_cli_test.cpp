@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program as the shell sees it: exit codes, what goes to which stream, what is written.
+// The program as the shell sees it: exit codes, output streams, files.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -228,7 +228,7 @@ TEST_F(ProgramTest, BenchKeepsOldResultsWhereItHasNoNewOnes) {
   EXPECT_TRUE(contains(nothing.err, "no row's name holds 'flor/words'")) << nothing.err;
   EXPECT_EQ(read(rows), "old");
 
-  // One row is done soon; the next takes far longer than the signal does.
+  // One row is done soon; the next takes far longer than the signal.
   const pid_t child = start({"bench", "--configs", kConfigs, "--backend", "cpu", "--threads", "1", "--isa",
                              "baseline", "--repetitions", "1", "--row-seconds", "3600", "--filter",
                              "floor/words/demo|paths/demo/120m/1e.06", "--json", rows},
@@ -297,7 +297,7 @@ TEST_F(ProgramTest, Interrupt) {
   const Result result = finish(child);
   EXPECT_EQ(result.code, 130);
   EXPECT_TRUE(contains(result.err, "interrupted; the result is that of the first ")) << result.err;
-  // What is there is what a run of so many paths gives.
+  // The result is that of a run of as many paths.
   const auto summary = nlohmann::ordered_json::parse(read(results / "summary.json"));
   const auto done = summary["results"]["paths"].get<std::uint64_t>();
   EXPECT_GT(done, 0U);

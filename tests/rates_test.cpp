@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The short rate, spread, churn and power price against closed forms. What has chance in it is held to
-// k standard errors; the standard error is the one that theory gives where it gives one. Parameters stand in
-// the tests, laid over market.toml, so that both sides of every comparison can be read here.
+// The short rate, spread, churn and power price against closed forms. Random results must lie within k
+// standard errors; the standard error comes from theory where theory gives one. The tests set their
+// parameters over market.toml, so that both sides of every comparison can be read here.
 #include <array>
 #include <cmath>
 #include <string>
@@ -29,7 +29,7 @@ struct Curve {
     }
     return points.back().rate;
   }
-  // By trapezoids of a month, which is exact: the curve is straight between month ends.
+  // Trapezoids of one month are exact: the curve is straight between month ends.
   double integral(int months) const {
     double sum = 0;
     for (int t = 1; t <= months; ++t) sum += (at((t - 1) / 12.0) + at(t / 12.0)) / 24.0;
@@ -54,7 +54,7 @@ void PrintTo(const HullWhite& p, std::ostream* out) {
 
 class HullWhiteTest : public testing::TestWithParam<HullWhite> {
  protected:
-  // Of r(t) - f(0,t): Hull and White (1990).
+  // Mean of r(t) - f(0,t): Hull and White (1990).
   double convexity(double years) const {
     const double b = (1 - std::exp(-GetParam().a * years)) / GetParam().a;
     return 0.5 * GetParam().sigma * GetParam().sigma * b * b;
@@ -107,7 +107,7 @@ TEST_P(HullWhiteTest, RateIsNormalAndBondsAreWorthTheirClosedForm) {
   MarketState mirrored;
   double paid = 0, paid_mirrored = 0;
   walk(s, 10000, [&](const Words&, int t, const Shocks& shocks, MarketState& state) {
-    // The path of the opposite shocks makes a bond's sample error small enough to see its convexity.
+    // The path with the opposite shocks makes a bond's sample error small enough to see its convexity.
     Shocks opposite;
     for (int i = 0; i < kFactorCount; ++i) opposite.z[i] = -shocks.z[i];
     if (t == 1) mirrored = state, paid = paid_mirrored = 0;
@@ -132,9 +132,10 @@ TEST_P(HullWhiteTest, RateIsNormalAndBondsAreWorthTheirClosedForm) {
   }
 }
 
-// What the loader made of the curve returns it. The rate of the month end over the month is late by half a
-// month, so ln P(T) lies (f(T) - f(0)) / 24 under minus the curve's integral. In convexity and variance the
-// half months cancel to the first order in the step; what is left of sigma^2 is under sigma^2 T / 144.
+// The curve that the loader made prices bonds as the input curve does. The model applies the rate of the
+// month end to the whole month, so it is late by half a month: ln P(T) lies (f(T) - f(0)) / 24 below minus
+// the curve's integral. In convexity and variance the half months cancel to first order in the step; the rest
+// of sigma^2 is below sigma^2 T / 144.
 TEST_P(HullWhiteTest, LoadedRatesReturnTheConfiguredCurve) {
   const ScenarioData data = scenario();
   const OuParams& x = data.parameters.rates.short_rate;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is printed and written: digits, tables, JSON, CSV, files.
+// Printed and written results: digits, tables, JSON, CSV, files.
 #include "host/report/report.hpp"
 
 #include <fcntl.h>

@@ -75,7 +75,7 @@ TEST_F(HostColumnsTest, Offenders) {
   EXPECT_EQ(columns_.answer(question)[0], 0);
 }
 
-// What the CUDA backend runs in the place of the host's loop.
+// The reductions that the CUDA backend runs instead of the host's loops.
 TEST_F(HostColumnsTest, ThrustGivesTheSameSums) {
   const column_ops::SumsWhere where{columns_.column(0), columns_.column(1), 3};
   EXPECT_EQ(column_ops::sums(thrust::seq, where, 6), (Sums{3, 1, 67}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small companies made in code, in a market that stands still, for tests that add what they are about; and the
-// runs of a scenario that several suites need.
+// Small companies made in code, in a market that does not move. Tests add the objects that they are about.
+// Also runs of a scenario that several suites need.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,7 @@ inline constexpr std::array<const char*, 4> config_files = {"demo.toml", "corewe
 
 inline constexpr double kSmallPrice = 2.0;  // market price of the only GPU type, USD per GPU-hour
 
-// As of 31 March; one entity without costs, taxes, debt or a single GPU; no switch on but those of what people
-// decide.
+// As of 31 March. One entity without costs, taxes, debt or GPUs. No switch is on except those of decisions.
 inline ScenarioData still_company(std::int32_t months) {
   ScenarioData data;
   Scenario& p = data.parameters;
@@ -72,7 +71,7 @@ inline ScenarioData still_company(std::int32_t months) {
   return data;
 }
 
-// A month of the short rate, the same in all months.
+// The short rate of one month, the same in all months.
 inline void set_short_rate(ScenarioData& data, double rate) {
   for (MonthRow& row : data.month) row.rate_base = static_cast<Real>(rate);
 }
@@ -101,7 +100,8 @@ inline Site running_site(double gpus, std::string_view id = "old") {
   return s;
 }
 
-// Its only stage is the GPUs, delivered and opened in month `ready`; ordered before as_of, nothing to pay.
+// A site whose only stage is the GPUs, delivered and opened in month `ready`; ordered before as_of, with
+// nothing to pay.
 inline Site new_site(double gpus, double ready, std::string_view id = "new") {
   Site s = site_of(gpus, id);
   s.has_stage[kGpus] = 1;
@@ -118,7 +118,7 @@ inline Customer customer_of(std::string_view id) {
   return c;
 }
 
-// Take-or-pay in full, never late, no renewal; of customer 0.
+// A contract of customer 0: take-or-pay in full, never late, no renewal.
 inline Contract contract_of(std::int32_t site, double gpus, double price, std::string_view id) {
   Contract c{};
   c.site = site;
@@ -152,7 +152,7 @@ inline Contract new_contract(std::int32_t site, double gpus, double price, doubl
   return c;
 }
 
-// Drawn in full, a bullet beyond the horizon, without interest.
+// A tranche that is drawn in full: a bullet beyond the horizon, without interest.
 inline Tranche tranche_of(TrancheKind kind, Money balance) {
   Tranche t{};
   t.kind = kind;
@@ -165,7 +165,7 @@ inline Tranche tranche_of(TrancheKind kind, Money balance) {
   return t;
 }
 
-// Of an entity, -1: consolidated; only recorded. `first_test`: row of covenant_test.
+// A covenant of an entity (-1: consolidated) that is only recorded. `first_test`: row of covenant_test.
 inline Covenant covenant_of(std::int32_t entity, Metric metric, Window window, std::size_t first_test = 0) {
   Covenant c{};
   c.entity = entity;
@@ -177,7 +177,7 @@ inline Covenant covenant_of(std::int32_t entity, Metric metric, Window window, s
   return c;
 }
 
-// The covenant's consequences fall on these tranches.
+// Makes these tranches the targets of the covenant's consequences.
 inline Covenant with_lenders(ScenarioData& data, Covenant c, const std::vector<std::int32_t>& lenders) {
   c.first_target = static_cast<std::int32_t>(data.covenant_target.size());
   c.targets = static_cast<std::int32_t>(lenders.size());
@@ -193,7 +193,7 @@ inline Covenant with_lenders(ScenarioData& data, Covenant c, const std::vector<s
   return c;
 }
 
-// A borrower, to stand before the parent (then data.entity[1]): its capex contributed, without guarantee.
+// Adds a borrower before the parent (then data.entity[1]): its capex is contributed, it has no guarantee.
 inline Entity ring_fenced(const ScenarioData& data, Money cash) {
   Entity e = data.entity.back();
   e.parent = 1;
@@ -238,7 +238,7 @@ inline void moving_market(ScenarioData& data) {
   }
 }
 
-// A delay that is never nothing.
+// A delay that is never zero.
 inline DelayParams always_late(double p50_months, const char* stream) {
   return derive::delay_params({.on_time_share = 0.0,
                                .p50_months = p50_months,

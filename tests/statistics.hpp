@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparisons with closed forms: what has chance in it is held to so many standard errors.
+// Comparisons with closed forms: random results must lie within so many standard errors.
 #pragma once
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ namespace headroom {
 
 inline constexpr std::uint64_t kSeed = 20260331;
 
-// A right model fails a single comparison by chance at this rate; the seeds are fixed.
+// The probability that a right model fails a single comparison by chance; the seeds are fixed.
 inline constexpr double kFalseAlarm = 1e-6;
 
 // Standard errors that a two-sided comparison allows: 4.89.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A group that draws all its risks: its books, and what must be true between two of its runs, path by path.
+// A group with all risks on: its books, and statements about two of its runs that hold path by path.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ namespace {
 
 using namespace group;
 
-// ---- A group that draws all its risks. ----
+// ---- A group with all risks on. ----
 
 // A borrower that builds a site for a contract, under three covenants of its own; a parent with notes, a
 // revolver and shares to sell.
@@ -132,7 +132,8 @@ TEST(StressedGroup, KeepsItsBooksAndUsesEveryMechanism) {
   EXPECT_LT(hits(kLiquidityDefaultMonth), 1'500U);
 }
 
-// The same with other rules for its cash and its covenants; lenders as a config may name them.
+// The same group with other rules for its cash and its covenants, and with the lenders that a config may
+// name.
 ScenarioData group_of_other_rules(std::uint32_t seed) {
   ScenarioData data = stressed_group();
   std::mt19937 random(seed);
@@ -225,9 +226,9 @@ TEST(StressedGroup, IsTheSameOnEveryInstructionSetAndThreadCount) {
   }
 }
 
-// ---- What must be true between two of them, path by path. ----
+// ---- Statements about two runs, path by path. ----
 
-// 50,000 unless HEADROOM_TEST_PATHS says otherwise; a million takes about three minutes on two cores.
+// 50,000 paths unless HEADROOM_TEST_PATHS says otherwise; a million takes about three minutes on two cores.
 const std::uint64_t kManyPaths = [] {
   const char* const asked = std::getenv("HEADROOM_TEST_PATHS");
   return asked == nullptr ? 50'000 : std::strtoull(asked, nullptr, 10);
@@ -236,10 +237,10 @@ Outcomes run_many(const ScenarioData& data) { return run_paths(data.view(), {kSe
 
 void only_covenant(ScenarioData& data, std::size_t v) { data.covenant = {data.covenant[v]}; }
 
-// Cash flow and debt service do not look at cash (there is no sweep, no yield on cash, no site that waits for
-// liquidity, no lender who calls a loan for a payment default), and a cure only adds to a window. Up to the
-// first cure that one has and the other has not both are the same; from then on the other has none left, and
-// its tests are the worse.
+// Cash flow and debt service do not depend on cash here (there is no sweep, no yield on cash, no site that
+// waits for liquidity, no lender who calls a loan for a payment default), and a cure only adds to a window.
+// So both runs are the same up to the first cure that one has and the other has not. From then on the other
+// has no cure left, and its tests are worse.
 TEST(Monotone, MoreCuresNeverAccelerateSooner) {
   std::vector<std::int32_t> before;
   for (const std::int32_t cures : {0, 1, 3, 6}) {
@@ -263,10 +264,10 @@ TEST(Monotone, MoreCuresNeverAccelerateSooner) {
   }
 }
 
-// Interest of every month is the higher, on balances that are the same or, of the revolver, the higher. That
-// holds as long as nobody acts on it: a breach could stop draws or call the loan, shares could be sold, a site
-// not be ordered, notes be repaid rather than extended. Tax takes back less than all of it, if in later years:
-// so the statement is of all years so far.
+// Interest of every month is higher: balances are the same, or higher for the revolver. This holds as long as
+// nobody reacts: a breach could stop draws or accelerate the loan, shares could be sold, a site might not be
+// ordered, notes be repaid instead of extended. Tax offsets less than all of it, and perhaps in later years:
+// so the statement is about all years so far.
 TEST(Monotone, AHigherSpreadNeverRaisesLeveredCashFlow) {
   const auto levered = [](double more) {
     ScenarioData data = stressed_group();
@@ -293,8 +294,8 @@ TEST(Monotone, AHigherSpreadNeverRaisesLeveredCashFlow) {
   }
 }
 
-// The loan is without interest and due after the end, so that what is not drawn saves nothing: cash is lower by
-// what is not drawn, and then again the same. (A loan that costs interest may well be better not drawn.)
+// The loan has no interest and is due after the end, so a missed draw saves nothing: cash is lower by the
+// missed draw, and then the same again. (With interest, a missed draw may well be better.)
 TEST(Monotone, ADrawStopNeverPutsOffALiquidityDefault) {
   const auto defaults = [](std::int32_t stop) {
     ScenarioData data = stressed_group();
@@ -321,9 +322,9 @@ TEST(Monotone, ADrawStopNeverPutsOffALiquidityDefault) {
   EXPECT_GT(count_before(with), count_before(without));
 }
 
-// Against the plan that was given to the lenders, which stays. The contract ends on its date, so what is earned
-// later is not earned at all; its price stands, and its customer may leave sooner but not later. A later site
-// therefore never lowers the probability of a breach (nor puts one off).
+// Measured against the plan that was given to the lenders, which does not change. The contract ends on its
+// date, so later service means less revenue in all; its price is fixed, and its customer may leave sooner but
+// not later. So a later site never lowers the probability of a breach, and never delays one.
 TEST(Monotone, LaterSitesNeverSaveARealization) {
   ScenarioData data = stressed_group();
   data.parameters.switches &= ~static_cast<std::uint32_t>(kDecisions);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Switches: with all off every path is the plan, to the bit; each mechanism is alive when it alone is on, moves
-// the drivers that are its own and no other, and draws nothing when it is off.
+// Switches. With all off, every path is the plan, to the bit. Each mechanism acts when it alone is on, moves
+// its own drivers and no others, and draws nothing when it is off.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -49,7 +49,7 @@ TEST(Switches, WithAllOffEveryPathIsThePlan) {
   for (const char* file : config_files) {
     ScenarioData data = load_company({.file = configs_dir + file}).data;
     make_plan(data);
-    // The plan as it was made: without one to follow.
+    // The plan as it was made: without a plan to follow.
     Scenario unplanned = data.view();
     unplanned.switches = unplanned.has_plan = 0;
     const std::vector<std::int32_t> plan = trace_path(unplanned, 0, 0);
@@ -191,7 +191,7 @@ struct Mechanism {
   Switch bit;
   std::vector<PathColumn> moves;  // drivers, when it alone is on; no other may move
   std::vector<PathColumn> gone;   // drivers that are the plan's when it alone is off
-  // Changes what the mechanism alone uses and the plan does not.
+  // Changes a parameter that only the mechanism uses, and the plan does not.
   std::function<void(ScenarioData&)> disturb;
 };
 
@@ -210,7 +210,7 @@ const std::vector<Mechanism>& mechanisms() {
        {kMeanTightness, kMeanPrice, kMeanSpreadMultiplier},
        {},
        [](Data& d) { d.parameters.demand.jump_probability_month = 0.2F; }},
-      // Without draws of its own: with all else on plan it follows the plan.
+      // A mechanism without draws of its own follows the plan if all others are on plan.
       {kSupply, {}, {}, [](Data& d) { d.parameters.demand.supply_response = 0.2F; }},
       {kAgeing,
        {kMeanPrice, kAgeingMultiplier},
@@ -252,7 +252,7 @@ const std::vector<Mechanism>& mechanisms() {
       {kRenewal, {}, {}, [](Data& d) { d.contract[0].renewal_alpha = 1.4F; }},
       {kOptions, {}, {}, [](Data& d) { d.contract[1].option_alpha = 1.4F; }},
       {kAttrition, {}, {}, [](Data& d) { d.parameters.on_demand.attrition_month = 0.2F; }},
-      // Decisions: with nothing gone wrong there are none to take.
+      // Decisions: as long as nothing goes wrong, there are none to take.
       {kCures, {}, {}, [](Data& d) { d.covenant[1].cures = 1; }},
       {kConsequences, {}, {}, [](Data& d) { d.covenant[1].margin_step = 0.05F; }},
       {kDiscretion, {}, {}, [](Data& d) { d.entity[1].policy_liquidity = 20'000; }},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every row of every table has a name of its own, and stands where its enumerator says.
+// Every row of every table has a name of its own, and its position is its enumerator.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -78,7 +78,7 @@ TEST(Tables, EachBitIsOneRow) {
   }
 }
 
-// What a path with no covenant keeps of its first breach.
+// The first breach that a path without covenants reports.
 TEST(Tables, WithoutCovenantsThereIsNoFirstBreach) {
   const ScenarioData data = still_company(2);
   const Outcomes outcomes = run_paths(data.view(), {.seed = 1, .first = 0, .count = 3});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Repayments and coupons that are not level, against what they must be month by month: schedules, sculpted debt
-// service, draws repaid one by one, step-ups, draws that pay their own interest. Money in thousands of USD.
+// Repayments and coupons that are not level, against their expected values month by month: schedules,
+// sculpted debt service, draws repaid one by one, step-ups, draws that pay their own interest. Money in
+// thousands of USD.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -39,7 +40,7 @@ TEST(Repayment, FollowsItsSchedule) {
   loan.amortisation_start = 3, loan.amortisation_end = loan.maturity = 9;
   loan.scheduled = 1;
   data.tranche = {loan};
-  // A quarter, a quarter and a half of what stands at its start.
+  // A quarter, a quarter and a half of the balance at its start.
   data.repayment.assign(kMonths, 0.0F);
   data.repayment[2] = 4.0F, data.repayment[5] = 3.0F, data.repayment[8] = 1.0F;
   const double debt[] = {10'000, 10'000, 7'500, 7'500, 7'500, 5'000, 5'000, 5'000, 0, 0};
@@ -50,7 +51,7 @@ TEST(Repayment, FollowsItsSchedule) {
   }
 }
 
-// One contract of two ends in month 8: debt service falls with CFADS, in the same proportion, and repays the
+// One of two contracts ends in month 8: debt service falls with CFADS, in the same proportion, and repays the
 // loan.
 TEST(Repayment, SculptedFollowsTheCashFlowOfThePlan) {
   constexpr std::int32_t kMonths = 24;
@@ -119,7 +120,7 @@ TEST(Repayment, EachDrawOverItsOwnTerm) {
   EXPECT_EQ(balance, 0);
 }
 
-// A loan that was drawn in full by as_of, though it would be repaid draw by draw.
+// A loan that was drawn in full by as_of, though its draws would be repaid one by one.
 TEST(Repayment, OfDrawsThatNeverCome) {
   constexpr std::int32_t kMonths = 12;
   ScenarioData data = company_that_draws(kMonths, 0);
@@ -132,7 +133,7 @@ TEST(Repayment, OfDrawsThatNeverCome) {
   for (std::size_t t = 0; t < kMonths; ++t) EXPECT_EQ(debt[t], level[t]) << "month " << t + 1;
 }
 
-// 6,000 drawn in month 2, over ten months; at maturity in month 6 the rest is extended and then stands.
+// 6,000 drawn in month 2, repaid over ten months; at maturity in month 6 the rest is extended and stays.
 TEST(Repayment, OfAnExtendedLoanIsABullet) {
   constexpr std::int32_t kMonths = 16;
   ScenarioData data = company_that_draws(kMonths, 6'000);
@@ -149,7 +150,7 @@ TEST(Repayment, OfAnExtendedLoanIsABullet) {
   }
 }
 
-// A line that nobody has drawn is extended like one that somebody has.
+// A line without draws is extended like a line with draws.
 TEST(Repayment, AnUndrawnRevolverIsExtended) {
   for (const Real limit : {kRatioCap, -kRatioCap}) {
     ScenarioData data = rich_company(16);
@@ -211,8 +212,8 @@ TEST(Draws, PayTheirOwnInterestWithoutALag) {
   EXPECT_EQ(check(30'000), 0) << "no more than the commitment";
 }
 
-// Half of 12,000 is due in month 2, half in month 5. What a shut market made the tranche miss it draws when the
-// next quarter opens. A false alarm in a million runs, all comparisons together.
+// Half of 12,000 is due in month 2, half in month 5. A draw missed in a shut market follows when the next
+// quarter opens. One false alarm in a million runs, for all comparisons together.
 TEST(Draws, ComeAsOftenAsTheMarketIsOpen) {
   constexpr std::uint64_t kPaths = 40'000;
   constexpr std::int32_t kMonths = 6;
@@ -239,7 +240,7 @@ TEST(Draws, ComeAsOftenAsTheMarketIsOpen) {
     expect_share(2, 6'000, p);
     expect_share(3, 6'000, p);
     expect_share(4, 6'000, 1 - (1 - p) * (1 - p));
-    // All of it where the second quarter is open, and half where only the first was.
+    // All of it if the second quarter is open, half if only the first was.
     const auto cell = static_cast<std::size_t>(kDebt * kMonths + 5 - 1);
     const double mean = p + (1 - p) * p / 2, square = p + (1 - p) * p / 4;
     EXPECT_NEAR(static_cast<double>(outcomes.sum[cell]) / 12'000 / kPaths, mean,

@@ -45,7 +45,7 @@ TEST(Figures, NamesAreUniqueAndNeedNoQuotes) {
       EXPECT_EQ(figure.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_"), std::string::npos)
           << figure.name;
       EXPECT_FALSE(figure.words.empty()) << figure.name;
-      // What looks like a month is one of the horizon's.
+      // A name part that looks like a month is a month of the horizon.
       std::smatch month;
       if (std::regex_search(figure.name, month, a_month)) {
         EXPECT_GE(month.str(), config::format_month(config::month_end(c.as_of, 1))) << figure.name;

@@ -73,7 +73,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
-    if (launch.planned_month + min(launch.delay.earliest_months, 0.0F) >= t) continue;  // launched on no path yet
+    if (launch.planned_month + min(launch.delay.earliest_months, 0.0F) >= t) continue;  // on no path yet
     lanes.each([&](auto p) HEADROOM_LANE {
       LaunchState state = p.load(l.launch, h);
       state.progress = launch_progress(launch, state.month, t);

@@ -204,9 +204,8 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   for (std::int32_t m = 0; m < kMeasureCount; ++m) lanes.observe(m, month);
   for (std::int32_t d = 0; d < s.observed_tranches; ++d) {
     const std::int32_t series = balance_series(s, d);
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.observed, Observed{p.load(l.tranche, d).balance}, series);
-    });
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.store(l.observed, Observed{p.load(l.tranche, d).balance}, series); });
     lanes.observe(series, month);
   }
   lanes.each([&](auto p) HEADROOM_LANE { total_up(l, p); });

@@ -19,6 +19,7 @@
 #include "cuda/device_columns.cuh"
 #include "cuda/generator.cuh"
 #include "headroom/month/month.hpp"
+#include "host/engine/calendar.hpp"
 #include "host/engine/host_columns.hpp"
 #include "host/engine/memory.hpp"
 
@@ -33,10 +34,9 @@ constexpr std::uint32_t kBlocksAtLeast = 4;
 constexpr std::uint32_t kWarp = 32;
 static_assert(kThreads % kWarp == 0);
 
-// The data of a launch. Each thread of the grid has one slot of state, `layout` words, [word][threads], and
+// The data of a launch. Each thread of the grid has one slot of state, the layout's words, [word][threads], and
 // uses it for one path after another. The columns start at path 0 of the launch.
 struct Job {
-  StateLayout layout;
   Real* real;
   std::int32_t* integer;
   std::uint64_t seed, first, count;
@@ -48,8 +48,8 @@ struct Job {
   unsigned long long* sum;      // [series][months], two's complement
   unsigned long long* failing;  // [covenant][months]
 };
-static_assert(std::is_trivially_copyable_v<Job> && std::is_trivially_copyable_v<Scenario>);
-static_assert(sizeof(Job) + sizeof(Scenario) <= 4096, "kernel parameters");
+static_assert(std::is_trivially_copyable_v<Job> && std::is_trivially_copyable_v<Prepared>);
+static_assert(sizeof(Job) + sizeof(Prepared) <= 4096, "kernel parameters");
 
 struct GridStride {
   std::uint32_t threads;
@@ -63,6 +63,7 @@ struct GridStride {
 // One path, the `lanes` of month.hpp.
 struct Thread {
   const Scenario& scenario;
+  const StateLayout& layout;
   const Job& job;
   std::uint32_t slot, slots;  // of the state
   std::uint64_t index;        // within the launch
@@ -115,7 +116,7 @@ struct Thread {
   HEADROOM_HD void observe([[maybe_unused]] std::int32_t series, [[maybe_unused]] std::int32_t month) const {
 #if defined(__CUDA_ARCH__)
     const std::int32_t value =
-        job.integer[static_cast<std::size_t>(job.layout.observed.integer + series) * slots + slot];
+        job.integer[static_cast<std::size_t>(layout.observed.integer + series) * slots + slot];
     const std::int32_t row = series * scenario.months + month - 1;
     const bool leads = threadIdx.x % kWarp == static_cast<std::uint32_t>(__ffs(static_cast<int>(warp)) - 1);
     const BinRange range = job.bins[row];
@@ -147,17 +148,17 @@ struct Thread {
 // A thread owns one slot and takes one path after another, a grid's width apart. All conditions in month.hpp
 // outside of each() are the same on every path, so the lanes of a warp meet again in observe().
 __global__ void __launch_bounds__(kThreads, kBlocksAtLeast)
-    simulate_paths(const __grid_constant__ Scenario scenario, const __grid_constant__ Job job) {
+    simulate_paths(const __grid_constant__ Prepared prepared, const __grid_constant__ Job job) {
   const std::uint32_t slot = blockIdx.x * kThreads + threadIdx.x;
   const std::uint32_t slots = gridDim.x * kThreads;
   for (std::uint64_t block = std::uint64_t{blockIdx.x} * kThreads; block < job.count; block += slots) {
     const std::uint64_t index = block + threadIdx.x;
     const std::uint32_t warp = __ballot_sync(~0U, index < job.count);
     if (index >= job.count) continue;
-    Thread thread{scenario, job, slot, slots, index, warp};
-    start(scenario, job.layout, thread);
-    for (std::int32_t month = 1; month <= scenario.months; ++month)
-      advance(scenario, job.layout, month, thread);
+    Thread thread{prepared.scenario, prepared.layout, job, slot, slots, index, warp};
+    start(prepared.scenario, prepared.layout, thread);
+    for (std::int32_t month = 1; month <= prepared.scenario.months; ++month)
+      advance(prepared.scenario, prepared.calendar, prepared.layout, month, thread);
   }
 }
 
@@ -168,19 +169,21 @@ std::uint32_t threads_resident() {
   return static_cast<std::uint32_t>(processors * blocks) * kThreads;
 }
 
-// The scenario with its arrays copied to the device.
-class DeviceScenario {
+// Scenario and calendar with their arrays copied to the device.
+class OnDevice {
  public:
-  explicit DeviceScenario(const Scenario& scenario) : scenario_(scenario) {
-    scenario_.for_each_view([this]<class T>(View<T>& view) {
+  explicit OnDevice(const Prepared& prepared) : prepared_(prepared) {
+    const auto copy = [this]<class T>(View<T>& view) {
       const auto bytes = std::as_bytes(std::span(view.data, static_cast<std::size_t>(view.size)));
       view.data = reinterpret_cast<const T*>(tables_.emplace_back(bytes, "the scenario").data());
-    });
+    };
+    prepared_.scenario.for_each_view(copy);
+    prepared_.calendar.for_each_view(copy);
   }
-  const Scenario& view() const { return scenario_; }
+  const Prepared& view() const { return prepared_; }
 
  private:
-  Scenario scenario_;
+  Prepared prepared_;
   std::vector<DeviceBuffer<std::byte>> tables_{};
 };
 
@@ -260,7 +263,8 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   const auto months = static_cast<std::size_t>(outcomes.months);
   const std::size_t rows = static_cast<std::size_t>(outcomes.series) * months;
 
-  const DeviceScenario on_device(scenario);
+  const CalendarData calendar = calendar_of(scenario);
+  const OnDevice on_device(prepare(scenario, calendar));
   const DeviceBuffer<BinRange> ranges(bins, "bin ranges");
   const DeviceBuffer<std::uint64_t> list(plan.list, "the list of paths");
   DeviceBuffer<std::uint32_t> histogram(rows * kBins, "histograms");
@@ -271,9 +275,9 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   failing.fill(0);
 
   Job job{};
-  job.layout = state_layout(scenario);
-  const auto reals = static_cast<std::uint64_t>(job.layout.reals);
-  const auto integers = static_cast<std::uint64_t>(job.layout.integers);
+  const StateLayout& layout = on_device.view().layout;
+  const auto reals = static_cast<std::uint64_t>(layout.reals);
+  const auto integers = static_cast<std::uint64_t>(layout.integers);
   const std::uint32_t most_threads = std::min(threads_resident(), limits_.threads);
   const Sizes sizes = size_run(free_bytes(), reals + integers, columns, paths, most_threads);
   DeviceBuffer<Real> real(reals * sizes.threads, "the paths' state");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headroom/month/month.hpp"
+#include "host/engine/calendar.hpp"
 #include "host/plan/make_plan.hpp"
 #include "small_company.hpp"
 
@@ -46,6 +47,7 @@ class Rolled {
  public:
   explicit Rolled(const ScenarioData& data)
       : scenario_(data.view()),
+        rows_(calendar_of(scenario_)),
         layout_(state_layout(scenario_)),
         real_(static_cast<std::size_t>(layout_.reals), 0.0F),
         integer_(static_cast<std::size_t>(layout_.integers), 0),
@@ -55,7 +57,7 @@ class Rolled {
   }
   // Rolls the month; the violations of all months so far.
   std::int32_t month(std::int32_t t) {
-    advance(scenario_, layout_, t, lane_);
+    advance(scenario_, rows_.view(), layout_, t, lane_);
     return lane_.path.load(layout_.totals).violations;
   }
   template <class T>
@@ -77,6 +79,7 @@ class Rolled {
 
  private:
   Scenario scenario_;
+  CalendarData rows_;
   StateLayout layout_;
   std::vector<Real> real_;
   std::vector<std::int32_t> integer_, column_;

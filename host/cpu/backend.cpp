@@ -8,6 +8,7 @@
 
 #include "host/cpu/isa.hpp"
 #include "host/cpu/worker.hpp"
+#include "host/engine/calendar.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
 #include "host/engine/threads.hpp"
@@ -28,7 +29,8 @@ class CpuBackend final : public Backend {
     const auto started = std::chrono::steady_clock::now();
     plan.check();
     const Isa isa = choose_isa(plan.isa);
-    const StateLayout layout = state_layout(scenario);
+    const CalendarData calendar = calendar_of(scenario);
+    const Prepared prepared = prepare(scenario, calendar);
     const std::uint64_t blocks = (plan.paths.count + kLanes - 1) / kLanes;
     const unsigned threads = useful_threads(plan.threads, blocks);
 
@@ -50,7 +52,7 @@ class CpuBackend final : public Backend {
     std::exception_ptr failure;
     const auto work = [&](unsigned) {
       try {
-        Worker worker(scenario, layout, outcomes.bins.data());
+        Worker worker(prepared, outcomes.bins.data());
         // A thread finishes every block that it takes, so all blocks before `next` are done when the threads
         // have ended.
         while (plan.stop == nullptr || !plan.stop->load(std::memory_order_relaxed)) {
@@ -60,7 +62,7 @@ class CpuBackend final : public Backend {
           const auto count =
               static_cast<std::int32_t>(std::min<std::uint64_t>(kLanes, plan.paths.count - first));
           const std::uint64_t* list = plan.list.empty() ? nullptr : plan.list.data() + first;
-          worker.run(isa.run_block, scenario, layout, {plan.paths.seed, plan.paths.first + first, count, list});
+          worker.run(isa.run_block, prepared, {plan.paths.seed, plan.paths.first + first, count, list});
           worker.copy_columns(*columns, first, count);
           if (plan.progress) {
             const std::lock_guard lock(mutex);

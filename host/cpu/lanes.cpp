@@ -101,18 +101,18 @@ struct Block {
 
 }  // namespace
 
-void run_block(const Scenario& scenario_in, const StateLayout& layout_in, const BlockPaths& paths,
-               const BlockMemory& memory) {
+void run_block(const Prepared& prepared, const BlockPaths& paths, const BlockMemory& memory) {
   // Local copies: the compiler then knows that no store of a lane changes them.
-  const Scenario scenario = scenario_in;
-  const StateLayout layout = layout_in;
+  const Scenario scenario = prepared.scenario;
+  const StateLayout layout = prepared.layout;
+  const Calendar calendar = prepared.calendar;
   const BlockKeys keys = block_keys(paths.seed);
   const BlockIndices indices = block_indices(paths);
   BlockWords drawn[kDraws];
   Block block{scenario, layout, memory, paths.seed, paths.count, indices, keys, drawn};
   start(scenario, layout, block);
   for (std::int32_t month = 1; month <= scenario.months; ++month) {
-    advance(scenario, layout, month, block);
+    advance(scenario, calendar, layout, month, block);
     if (memory.plan == nullptr) continue;
     const LaneMemory<LaneStride> first{memory.real, memory.integer, {}, 0};
     const MarketState market = first.load(layout.market);

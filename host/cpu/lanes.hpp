@@ -5,10 +5,9 @@
 
 #include <cstdint>
 
+#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
-#include "headroom/scenario.hpp"
-#include "headroom/state.hpp"
 
 namespace headroom {
 
@@ -50,7 +49,7 @@ struct BlockMemory {
   Real* plan_price;        // [gpu_type][months] of lane 0
 };
 
-using BlockFunction = void (*)(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
+using BlockFunction = void (*)(const Prepared&, const BlockPaths&, const BlockMemory&);
 
 // Draws as many words and normals as the given number of paths draws, and adds them up
 // (host/engine/floor.hpp).
@@ -58,15 +57,15 @@ using FloorFunction = std::uint64_t (*)(std::uint64_t seed, std::uint64_t first_
                                         std::int32_t calls, std::int32_t normals);
 
 namespace baseline {
-void run_block(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
+void run_block(const Prepared&, const BlockPaths&, const BlockMemory&);
 std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
 }  // namespace baseline
 namespace avx2 {
-void run_block(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
+void run_block(const Prepared&, const BlockPaths&, const BlockMemory&);
 std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
 }  // namespace avx2
 namespace avx512 {
-void run_block(const Scenario&, const StateLayout&, const BlockPaths&, const BlockMemory&);
+void run_block(const Prepared&, const BlockPaths&, const BlockMemory&);
 std::uint64_t draw_floor(std::uint64_t, std::uint64_t, std::int32_t, std::int32_t, std::int32_t);
 }  // namespace avx512
 

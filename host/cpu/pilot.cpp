@@ -9,6 +9,7 @@
 #include "headroom/covenants.hpp"
 #include "host/cpu/isa.hpp"
 #include "host/cpu/worker.hpp"
+#include "host/engine/calendar.hpp"
 #include "host/engine/threads.hpp"
 
 namespace headroom {
@@ -48,7 +49,8 @@ BinRange bins_over(std::span<std::int32_t> values) {
 
 std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
                                  const std::optional<std::vector<std::int32_t>>& cells) {
-  const StateLayout layout = state_layout(scenario);
+  const CalendarData calendar = calendar_of(scenario);
+  const Prepared prepared = prepare(scenario, calendar);
   const Isa isa = choose_isa("auto");
   const std::int32_t months = scenario.months;
   std::vector<std::int32_t> rows(static_cast<std::size_t>(series_count(scenario)) *
@@ -60,10 +62,10 @@ std::vector<BinRange> pilot_bins(const Scenario& scenario, std::uint64_t seed,
   std::vector<std::int32_t> values(bins.size() * kPilotPaths);
   constexpr std::size_t kBlocks = kPilotPaths / kLanes;
   share_out(kBlocks, [&](auto next) {
-    Worker worker(scenario, layout, nullptr);
+    Worker worker(prepared, nullptr);
     for (std::size_t block = next(); block < kBlocks; block = next()) {
       worker.memory().pilot = values.data() + block * kLanes;
-      isa.run_block(scenario, layout, {seed, block * kLanes, kLanes}, worker.memory());
+      isa.run_block(prepared, {seed, block * kLanes, kLanes}, worker.memory());
     }
   });
   share_out(rows.size(), [&](auto next) {

@@ -3,6 +3,7 @@
 
 #include "host/cpu/isa.hpp"
 #include "host/cpu/worker.hpp"
+#include "host/engine/calendar.hpp"
 
 namespace headroom {
 
@@ -10,8 +11,9 @@ using cpu::Worker;
 
 std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t seed, std::uint64_t path,
                                      PlanRows* rows) {
-  const StateLayout layout = state_layout(scenario);
-  Worker worker(scenario, layout, nullptr);
+  const CalendarData calendar = calendar_of(scenario);
+  const Prepared prepared = prepare(scenario, calendar);
+  Worker worker(prepared, nullptr);
   std::vector<std::int32_t> values(
       static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months), kFixedMax);
   worker.memory().trace = values.data();
@@ -21,7 +23,7 @@ std::vector<std::int32_t> trace_path(const Scenario& scenario, std::uint64_t see
     worker.memory().plan_cfads = rows->cfads.data();
     worker.memory().plan_price = rows->price.data();
   }
-  choose_isa("auto").run_block(scenario, layout, {seed, path, 1}, worker.memory());
+  choose_isa("auto").run_block(prepared, {seed, path, 1}, worker.memory());
   return values;
 }
 

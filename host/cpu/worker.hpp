@@ -10,10 +10,10 @@
 #include <new>
 #include <vector>
 
+#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
-#include "headroom/state.hpp"
 #include "host/cpu/lanes.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
@@ -46,10 +46,10 @@ Aligned<T> aligned_state(std::int32_t rows) {
 // The memory of one thread: a block's state, its columns, and the thread's own histograms and sums.
 class Worker {
  public:
-  Worker(const Scenario& scenario, const StateLayout& layout, const BinRange* bins)
-      : columns_(column_layout(scenario).count()),
-        real_(aligned_state<Real>(layout.reals)),
-        integer_(aligned_state<std::int32_t>(layout.integers)),
+  Worker(const Prepared& prepared, const BinRange* bins)
+      : columns_(column_layout(prepared.scenario).count()),
+        real_(aligned_state<Real>(prepared.layout.reals)),
+        integer_(aligned_state<std::int32_t>(prepared.layout.integers)),
         column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
     memory_.real = real_.get();
     memory_.integer = integer_.get();
@@ -57,6 +57,7 @@ class Worker {
     memory_.column_stride = kLanes;
     memory_.bins = bins;
     if (bins == nullptr) return;
+    const Scenario& scenario = prepared.scenario;
     const auto rows =
         static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
     histogram_ = aligned_zeros<std::uint32_t>(rows * kBins);
@@ -75,10 +76,9 @@ class Worker {
   }
 
   // Runs one block. Only the last block of a run may be shorter than kLanes.
-  void run(BlockFunction run_block, const Scenario& scenario, const StateLayout& layout,
-           const BlockPaths& paths) {
+  void run(BlockFunction run_block, const Prepared& prepared, const BlockPaths& paths) {
     memory_.bin = bin_.get() + filled_;
-    run_block(scenario, layout, paths, memory_);
+    run_block(prepared, paths, memory_);
     filled_ += paths.count;
     if (filled_ == kBatchLanes || paths.count < kLanes) count_bins();
   }

@@ -85,16 +85,6 @@ struct EquityInflow {
   Money amount = 0;
   Real shares_million = 0.0F;
 };
-HEADROOM_HD EquityInflow equity_inflow(const Scenario& s, std::int32_t entity, std::int32_t month) {
-  EquityInflow in;
-  for (std::int32_t i = 0; i < s.dated_flow.size; ++i) {
-    const DatedFlow& flow = s.dated_flow[i];
-    if (flow.entity == entity && flow.month == month)
-      in.amount += flow.amount, in.shares_million += flow.shares_million;
-  }
-  return in;
-}
-
 HEADROOM_HD std::int32_t out_of_range(Money amount) {
   const std::int32_t above = select(amount < (1 << 30), 0, std::int32_t{kOutOfRange});
   return above | select(amount > -(1 << 30), 0, std::int32_t{kOutOfRange});
@@ -146,17 +136,6 @@ struct BookTerms {
   EquityInflow inflow;
   Money run_off, opening_ppe;  // straight-line depreciation of the opening PP&E, and the book value left of it
 };
-HEADROOM_HD Money opening_ppe_left(const Entity& e, std::int32_t month) {
-  return money(static_cast<Real>(e.opening_ppe) *
-               max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F));
-}
-HEADROOM_HD BookTerms book_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
-  const Entity& e = s.entity[entity];
-  const Money left = opening_ppe_left(e, month),
-              before = month == 1 ? e.opening_ppe : opening_ppe_left(e, month - 1);
-  return {equity_inflow(s, entity, month), before - left, left};
-}
-
 // Income, and its effect on the balance sheet. Cash is closed later.
 template <Role role, class P>
 HEADROOM_HD void book_income(const StateLayout& l, const Entity& e, const BookTerms& x, std::int32_t entity,
@@ -230,13 +209,6 @@ struct CashTerms {
   Mask sells_equity;
   std::int32_t guaranteed;  // 1: the parent guarantees the entity this month
 };
-HEADROOM_HD CashTerms cash_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
-  const Entity& e = s.entity[entity];
-  return {.lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
-          .sells_equity = Mask(s.on(kEquity)),
-          .guaranteed = guarantees(e, month) ? 1 : 0};
-}
-
 // Balances cash: a lack is raised, an excess is used. `revolver`: the entity's revolver; the last slot of the
 // tranches is always empty.
 template <Role role, class P>

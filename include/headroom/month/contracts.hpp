@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "headroom/calendar.hpp"
 #include "headroom/customers.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
@@ -12,15 +13,6 @@
 #include "headroom/state.hpp"
 
 namespace headroom {
-
-// The probability that a contract which is not in full service is ended at the end of this month.
-HEADROOM_HD Real leaving_probability(const Scenario& s, const Contract& contract, std::int32_t month) {
-  const Real t = static_cast<Real>(month);
-  const Real long_stop = contract.start_month + contract.long_stop_months;
-  const bool due =
-      s.on(kTermination, contract) && contract.running == 0 && long_stop > t - 1.0F && long_stop <= t;
-  return due ? contract.termination_probability : 0.0F;
-}
 
 // A contract's service. `delivering`: some path is not in full service yet, or receives a prepayment this
 // month. `late`: damages may also fall due. In other months service is only a fee and a credit.
@@ -54,14 +46,13 @@ HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::in
 
 // One contract in one month: the steps that some lane needs, in order.
 template <class Lanes>
-HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
-                                  Lanes& lanes) {
+HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
+                                  const ContractRow& row, std::int32_t month, Lanes& lanes) {
   const Contract contract = s.contract[c];
-  const Customer customer = s.customer[contract.customer];
-  const Real t = static_cast<Real>(month);
-  const auto within = [&](Real date) { return date > t - 1.0F && date <= t; };
+  const ContractTerms terms = row.terms;
+  const Real t = terms.t;
 
-  if (contract.option != 0 && within(contract.option_month)) {
+  if (row.option_due) {
     lanes.each([&](auto p) HEADROOM_LANE {
       p.store(l.contract,
               exercise_option(contract, p.load(l.contract_constants, c).u_option, p.load(l.contract, c),
@@ -69,7 +60,6 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
               c);
     });
   }
-  const ContractTerms terms = contract_terms(contract, customer, month, s.on(kDamages, contract), s.ledger_usd);
   const std::uint32_t needs = lanes.any([&](auto p) HEADROOM_LANE {
     return contract_needs(p.load(l.contract, c), month, p.load(l.customer, contract.customer).default_month,
                           p.load(l.site, contract.site).status);
@@ -99,7 +89,7 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
     });
   }
   // Before the contract date nothing is served; only a prepayment may fall due, once.
-  const bool delivers = pending && t >= contract.start_month;
+  const bool delivers = pending && row.started;
   const bool pays = (pending || in_force) && terms.prepayment_due != 0 && lanes.any([&](auto p) HEADROOM_LANE {
     return select(p.load(l.contract, c).prepaid == 0, 1U, 0U);
   }) != 0;
@@ -110,8 +100,8 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
   } else if (in_force) {
     serve_contract<false, false>(s, l, c, terms, lanes);
   }
-  if (s.on(kStepDown, contract) && contract.step_down_hazard_month > 0.0F && (pending || in_force)) {
-    const Real trigger = exp(contract.step_down_trigger_log);
+  if (row.step_down_trigger > 0.0F && (pending || in_force)) {
+    const Real trigger = row.step_down_trigger;
     const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
       const ContractState state =
@@ -120,9 +110,8 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
       store<&ContractState::price, &ContractState::step_down_hazard>(p, l.contract, state, c);
     });
   }
-  // No contract ends before its end date, or before its term has run from the planned start.
-  const bool may_expire = t >= min(contract.end_month, contract.start_month + contract.term_months);
-  if (may_expire && lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
+  if (row.may_expire &&
+      lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
     const Mask renewal(s.on(kRenewal, contract));
     const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
@@ -137,7 +126,8 @@ HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::
 
 // Long-stop: first each contract's own, then the contracts whose order's head ended this month.
 template <class Lanes>
-HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std::int32_t month, Lanes& lanes) {
+HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, const ContractRow* rows,
+                                    std::int32_t month, Lanes& lanes) {
   const Real t = static_cast<Real>(month);
   const auto end = [&](std::int32_t c, auto probability, auto u) HEADROOM_LANE {
     const Contract contract = s.contract[c];
@@ -154,7 +144,7 @@ HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std
     });
   };
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
-    const Real probability = leaving_probability(s, s.contract[c], month);
+    const Real probability = rows[c].leaving_probability;
     if (probability <= 0.0F) continue;
     end(
         c, [&](auto) HEADROOM_LANE { return probability; },
@@ -163,7 +153,7 @@ HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, std
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     const std::int32_t head = s.contract[c].order_head;
     if (head < 0 || s.contract[c].running != 0 || !s.on(kTermination, s.contract[c])) continue;
-    if (leaving_probability(s, s.contract[head], month) <= 0.0F) continue;
+    if (rows[head].leaving_probability <= 0.0F) continue;
     end(
         c,
         [&](auto p)

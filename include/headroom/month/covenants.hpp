@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "headroom/calendar.hpp"
 #include "headroom/closing.hpp"
 #include "headroom/covenants.hpp"
 #include "headroom/hd.hpp"
@@ -13,20 +14,6 @@
 #include "headroom/state.hpp"
 
 namespace headroom {
-
-// The plan's contracted revenue over the last `window` months, including months of the history.
-HEADROOM_HD Real plan_contracted(const Scenario& s, std::int32_t entity, std::int32_t month,
-                                 std::int32_t window) {
-  Real sum = 0.0F;
-  const bool all = entity == s.group();
-  for (std::int32_t e = all ? 0 : entity; e < (all ? s.entity.size : entity + 1); ++e) {
-    for (std::int32_t k = month - window + 1; k <= month; ++k) {
-      sum += static_cast<Real>(k >= 1 ? s.plan_contracted[e * s.months + k - 1]
-                                      : s.history[e * 12 + k + 11].contracted_revenue);
-    }
-  }
-  return sum;
-}
 
 // Pays a cure from the parent's cash to the borrower's cash, or to the tranche if it repays debt.
 template <class M, class Lanes>
@@ -92,13 +79,13 @@ HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t 
 
 // A covenant's test, and then its cure, waiver or breach.
 template <class M, class Lanes>
-HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
-                               Real threshold, Lanes& lanes) {
+HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, const CovenantRow& row,
+                               std::int32_t month, Lanes& lanes) {
   const Covenant covenant = s.covenant[v];
   const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.group();
   const std::int32_t window = covenant.window == Window::trailing_12 ? 12 : 3;
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
-  const Real planned = M::against_plan && s.has_plan != 0 ? plan_contracted(s, entity, month, window) : 0.0F;
+  const Real threshold = row.threshold, planned = row.plan_contracted;
   const Mask all_debt(covenant.tranche < 0);
   const Mask own_plan(s.has_plan == 0);  // in the plan itself: its realization is 1
   const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
@@ -142,8 +129,7 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   if (covenant.plain()) return;
   // The parent cures only covenants of its borrowers.
   const bool ring_fenced = covenant.entity >= 0 && covenant.entity != s.parent();
-  const std::int32_t cures = s.on(kCures) && ring_fenced && month <= covenant.last_cure ? covenant.cures : 0;
-  const std::int32_t waivers = s.on(kCures) && month >= covenant.first_waiver ? covenant.waivers : 0;
+  const std::int32_t cures = row.cures, waivers = row.waivers;
   const std::int32_t parent = s.parent();
   const Money parent_minimum = s.entity[parent].min_cash;
   lanes.each([&](auto p) HEADROOM_LANE {
@@ -167,29 +153,17 @@ HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int
   }
 }
 
-// Whether a breach of some covenant has consequences for this tranche.
-HEADROOM_HD bool targeted(const Scenario& s, std::int32_t tranche) {
-  bool any = false;
-  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
-    const Covenant& covenant = s.covenant[v];
-    for (std::int32_t k = 0; k < covenant.targets; ++k)
-      any = any || s.covenant_target[covenant.first_target + k] == tranche;
-  }
-  return any;
-}
-
 // Clears last month's consequences; breaches at this month end set them again. If no covenant has any, there
 // is nothing to clear.
 template <class Lanes>
-HEADROOM_HD void clear_controls(const Scenario& s, const StateLayout& l, Lanes& lanes) {
-  bool plain = true;
-  for (std::int32_t v = 0; v < s.covenant.size; ++v) plain = plain && s.covenant[v].plain();
-  if (plain) return;
+HEADROOM_HD void clear_controls(const Scenario& s, const Calendar& calendar, const StateLayout& l,
+                                Lanes& lanes) {
+  if (calendar.plain) return;
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
     lanes.each([&](auto p) HEADROOM_LANE { p.store(l.entity_control, EntityControl{}, e); });
   }
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-    if (!targeted(s, d)) continue;
+  for (std::int32_t k = 0; k < calendar.targeted.size; ++k) {
+    const std::int32_t d = calendar.targeted[k];
     lanes.each([&](auto p) HEADROOM_LANE {
       store<&TrancheControl::margin, &TrancheControl::draws_stopped, &TrancheControl::swept>(
           p, l.tranche_control, TrancheControl{}, d);

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 
+#include "headroom/calendar.hpp"
 #include "headroom/closing.hpp"
 #include "headroom/customers.hpp"
 #include "headroom/delivery.hpp"
@@ -32,13 +33,12 @@
 namespace headroom {
 
 template <class Lanes>
-HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t month, Lanes& lanes) {
+HEADROOM_HD void advance(const Scenario& s, const Calendar& calendar, const StateLayout& l, std::int32_t month,
+                         Lanes& lanes) {
   const MonthRow row = s.month[month - 1];
   const PlanMonth plan = s.has_plan != 0 ? s.plan[month - 1] : PlanMonth{};
-  const bool quarter_starts = month == 1 || s.month[month - 2].quarter_end != 0;
+  const CompanyTerms company = calendar.company[month - 1];
   const Real t = static_cast<Real>(month);
-
-  const auto within = [&](Real date) { return date > t - 1.0F && date <= t; };
 
   // 1. The market: demand, supply, prices, rates, spread, power, churn.
   const MarketSwitches on(s);
@@ -55,7 +55,7 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     m = advance_rates(s, on, row, plan, m, shocks);
     p.store(l.market, m);
   });
-  if (quarter_starts && s.on(kFundingWindow)) {
+  if (company.quarter_starts && s.on(kFundingWindow)) {
     const auto words = lanes.draw(0, month, s.market_stream[3]);
     lanes.each([&](auto p) HEADROOM_LANE {
       MarketState m = p.load(l.market);
@@ -98,32 +98,30 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
   }
 
   // 2. Sites are ordered, refused, paid for, opened and depreciated.
-  for (std::int32_t d = 0; d < s.tranche.size + s.entity.size; ++d) {
-    if (d >= s.tranche.size || finances_sites(s, d))
-      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
+  for (std::int32_t k = 0; k < calendar.financing.size + s.entity.size; ++k) {
+    const std::int32_t d =
+        k < calendar.financing.size ? calendar.financing[k] : s.tranche.size + k - calendar.financing.size;
+    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.tranche_month, TrancheMonth{}, d); });
   }
-  const bool valued = collateral_counts(s, month);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
-    const Site site = s.site[i];
-    const bool ordered = within(site.order_month);
-    const bool refused = within(site.cancel_month) && s.on(kCancellation, site);
-    const bool decided = ordered || refused;
-    if (ordered) {
+    const Site& site = s.site[i];
+    const SiteRow& site_row = calendar.site[(month - 1) * s.site.size + i];
+    if (site_row.ordered) {
       const bool may_wait = site.discretionary != 0 && s.on(kDiscretion, site);
       const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, order_site(p.load(l.site, i), p.load(l.entity, s.parent()).liquidity, least), i);
       });
     }
-    if (refused) {
+    if (site_row.refused) {
       lanes.each([&](auto p) HEADROOM_LANE {
         p.store(l.site, decide_site(p.load(l.site_constants, i), p.load(l.site, i)), i);
       });
     }
     if (site.running != 0) {
-      advance_running_site(s, l, i, site_terms(site, t), valued, lanes);
+      advance_running_site(s, l, i, site_row, company.values_collateral, lanes);
     } else {
-      advance_built_site(s, l, i, decided, site_terms(site, t), valued, lanes);
+      advance_built_site(s, l, i, site_row, company.values_collateral, lanes);
     }
   }
 
@@ -134,31 +132,28 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       p.store(l.customer, advance_customer(customer, p.load(l.customer, c), month, p.load(l.market)), c);
     });
   }
-  bool any_leaves = false;
-  for (std::int32_t c = 0; c < s.contract.size; ++c) {
-    any_leaves = any_leaves || leaving_probability(s, s.contract[c], month) > 0.0F;
-  }
-  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, month, lanes);
-  if (any_leaves) end_late_contracts(s, l, month, lanes);
+  const ContractRow* const contracts = calendar.contract.data + (month - 1) * s.contract.size;
+  for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, contracts[c], month, lanes);
+  if (company.ends_late_contracts) end_late_contracts(s, l, contracts, month, lanes);
   for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
-  const PoolTerms terms = pool_terms(s.on_demand, t);
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
-    const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+    const Real start_price = calendar.site[(month - 1) * s.site.size + i].start_price;
     lanes.each([&](auto p) HEADROOM_LANE {
       const PoolFlows flows = advance_pool(s, site, p.load(l.site_month, i), p.load(l.market),
-                                           p.load(l.gpu, site.gpu_type).price, start_price, terms);
+                                           p.load(l.gpu, site.gpu_type).price, start_price, company.pool);
       p.store(l.pool_flows, add(p.load(l.pool_flows, site.entity), flows), site.entity);
     });
   }
 
   // 4. Interest, principal, maturities, draws.
   if (s.on(kConsequences)) {
-    for (std::int32_t d = 0; d < s.tranche.size; ++d) follow_defaults(s, l, d, lanes);
+    for (std::int32_t k = 0; k < calendar.following.size; ++k)
+      follow_defaults(s, l, calendar.following[k], lanes);
     // All at once: a cross-default passes one tranche a month along a chain, in whatever order the tranches
     // stand.
-    for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-      if (s.tranche[d].cross_defaults == 0) continue;
+    for (std::int32_t k = 0; k < calendar.following.size; ++k) {
+      const std::int32_t d = calendar.following[k];
       lanes.each([&](auto p) HEADROOM_LANE {
         TrancheControl control = p.load(l.tranche_control, d);
         control.accelerated |= control.follows;
@@ -167,10 +162,11 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
       });
     }
   }
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) advance_tranche(s, l, d, month, lanes);
+  for (std::int32_t d = 0; d < s.tranche.size; ++d)
+    advance_tranche(s, l, d, calendar.tranche[(month - 1) * s.tranche.size + d], month, lanes);
 
   // 5. Income, cash and its waterfall, borrower by borrower and then the parent; identities.
-  if (quarter_starts) {
+  if (company.quarter_starts) {
     lanes.each([&](auto p) HEADROOM_LANE {
       EntityState state = p.load(l.entity, s.parent());
       state.issued_in_quarter = 0;
@@ -178,26 +174,25 @@ HEADROOM_HD void advance(const Scenario& s, const StateLayout& l, std::int32_t m
     });
   }
   if (s.entity.size == 1) {
-    close_entity<Role::alone>(s, l, 0, month, lanes);
+    close_entity<Role::alone>(s, calendar, l, 0, month, lanes);
   } else {
     lanes.each([&](auto p) HEADROOM_LANE { p.store(l.group_month, GroupMonth{}); });
-    for (std::int32_t e = 0; e < s.parent(); ++e) close_entity<Role::borrower>(s, l, e, month, lanes);
-    close_entity<Role::parent>(s, l, s.parent(), month, lanes);
+    for (std::int32_t e = 0; e < s.parent(); ++e) close_entity<Role::borrower>(s, calendar, l, e, month, lanes);
+    close_entity<Role::parent>(s, calendar, l, s.parent(), month, lanes);
   }
 
   // 6. Covenants: their tests, and the consequences of breaches from next month on.
-  clear_controls(s, l, lanes);
+  clear_controls(s, calendar, l, lanes);
+  const CovenantRow* const covenants = calendar.covenant.data + (month - 1) * s.covenant.size;
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
-    const CovenantTest test = s.covenant_test[s.covenant[v].first_test + month - 1];
-    if (test.tested == 0) continue;
+    if (!covenants[v].tested) continue;
     with_metric(s.covenant[v].metric, [&](auto metric) HEADROOM_LANE {
-      test_covenant<decltype(metric)>(s, l, v, month, test.threshold, lanes);
+      test_covenant<decltype(metric)>(s, l, v, covenants[v], month, lanes);
     });
     lanes.observe(headroom_series(v), month);
   }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
-    const bool tested = s.covenant_test[s.covenant[v].first_test + month - 1].tested != 0;
-    set_consequences(s, l, v, month, tested, lanes);
+    set_consequences(s, l, v, month, covenants[v].tested, lanes);
   }
 
   // 7. Reported and kept figures.

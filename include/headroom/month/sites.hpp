@@ -4,32 +4,14 @@
 
 #include <cstdint>
 
+#include "headroom/calendar.hpp"
 #include "headroom/delivery.hpp"
 #include "headroom/hd.hpp"
-#include "headroom/market.hpp"
 #include "headroom/math.hpp"
-#include "headroom/metrics.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
 namespace headroom {
-
-HEADROOM_HD bool finances_sites(const Scenario& s, std::int32_t tranche) {
-  bool any = false;
-  for (std::int32_t i = 0; i < s.site.size; ++i) any = any || s.site[i].tranche == tranche;
-  return any;
-}
-
-// Whether the lenders' collateral value is needed: only in months that test a covenant on it.
-HEADROOM_HD bool collateral_counts(const Scenario& s, std::int32_t month) {
-  bool any = false;
-  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
-    const Covenant& covenant = s.covenant[v];
-    any = any ||
-          (needs_collateral(covenant.metric) && s.covenant_test[covenant.first_test + month - 1].tested != 0);
-  }
-  return any;
-}
 
 // Adds to a tranche's figure, and to the sum over all tranches of its entity.
 template <auto field, class P>
@@ -45,19 +27,20 @@ HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_
 // A site in service since before as_of. Only its collateral value depends on the path.
 template <class Lanes>
 HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
-                                      const SiteTerms& terms, bool valued, Lanes& lanes) {
+                                      const SiteRow& row, bool valued, Lanes& lanes) {
   const Site site = s.site[i];
-  const SiteConstants path{site.planned_ready_month, site.delivery_month, 1.0F, 0};
-  const SiteStep same = advance_site(site, path, SiteState{0, 0, 1.0F, kOrdered}, terms, 1.0F);
+  const SiteMonth capacity = row.running_capacity;
+  const Money opex = row.running_opex;
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.site_month, same.month, i);
+    p.store(l.site_month, capacity, i);
     SiteFlows flows = p.load(l.site_flows, site.entity);
-    flows.opex += same.flows.opex;
+    flows.opex += opex;
     store<&SiteFlows::opex>(p, l.site_flows, flows, site.entity);
   });
   if (site.tranche < 0 || !valued) return;
-  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (same.month.online_end / site.gpus);
-  const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+  const SiteTerms terms = row.terms;
+  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (capacity.online_end / site.gpus);
+  const Real start_price = row.start_price;
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money value = collateral(site, terms, site.planned_ready_month, gpu_cost,
                                    p.load(l.gpu, site.gpu_type).price / start_price);
@@ -65,16 +48,15 @@ HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, s
   });
 }
 
-// A site that is built on the path. `decided`: its order or its refusal falls in this month.
+// A site that is built on the path.
 template <class Lanes>
-HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, bool decided,
-                                    const SiteTerms& terms, bool valued, Lanes& lanes) {
+HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, const SiteRow& row,
+                                    bool valued, Lanes& lanes) {
   const Site site = s.site[i];
+  const SiteTerms terms = row.terms;
   const std::uint32_t needs =
       lanes.any([&](auto p) HEADROOM_LANE { return site_needs(p.load(l.site_constants, i), terms); });
-  const bool due = decided || terms.t == 1.0F ||
-                   terms.dated_share != site_terms(site, terms.t - 1.0F).dated_share ||
-                   (needs & kNeedsDeliveries) != 0;
+  const bool due = row.capex_due || (needs & kNeedsDeliveries) != 0;
   const auto pay = [&](auto financed) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const SiteStep step = pay_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
@@ -96,7 +78,7 @@ HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std
   }
   if ((needs & kNeedsOperation) == 0) {
     // Closed on every path: its standing cost is the same wherever the site is still to come.
-    const Money standing = money(standing_cost(site, kNeverReal, terms));
+    const Money standing = row.standing;
     lanes.each([&](auto p) HEADROOM_LANE {
       const SiteState state = p.load(l.site, i);
       SiteFlows flows = p.load(l.site_flows, site.entity);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "headroom/calendar.hpp"
 #include "headroom/capital.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/market.hpp"
@@ -26,13 +27,6 @@ HEADROOM_HD void follow_defaults(const Scenario& s, const StateLayout& l, std::i
       p.store(l.tranche_control, control, d);
     });
   }
-}
-
-// The divisor that gives this month's instalment of the balance; 0: nothing is due.
-HEADROOM_HD Real amortisation_divisor(const Scenario& s, const Tranche& d, std::int32_t month) {
-  if (month < d.amortisation_start || month > d.amortisation_end) return 0.0F;
-  if (d.scheduled != 0) return s.repayment[d.first_repayment + month - 1];
-  return static_cast<Real>(d.amortisation_end - month + 1);
 }
 
 // A tranche whose draws are repaid one by one. The balance drawn by as_of is repaid level from
@@ -115,24 +109,20 @@ struct TrancheMarket {
     return m;
   }
 };
-HEADROOM_HD TrancheMarket tranche_market(const Scenario& s, const Tranche& d, std::int32_t month) {
-  const bool planned = s.has_plan != 0;
-  const PlanMonth plan = planned ? s.plan[month - 1] : PlanMonth{};
-  return {Mask((d.switches & kFundingWindow) == 0), Mask(planned && (d.switches & kSpread) == 0),
-          Mask(planned && (d.switches & kRates) == 0), plan.spread_multiplier, plan.short_rate};
+HEADROOM_HD TrancheMarket tranche_market(const TrancheRow& row) {
+  return {Mask(row.window_on_plan), Mask(row.spread_on_plan), Mask(row.rate_on_plan),
+          row.plan_spread_multiplier, row.plan_short_rate};
 }
 
 // One tranche in one month.
 template <class Lanes>
-HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, std::int32_t month,
-                                 Lanes& lanes) {
+HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::int32_t d, const TrancheRow& row,
+                                 std::int32_t month, Lanes& lanes) {
+  if (row.gone) return;
   const Tranche tranche = s.tranche[d];
   const Entity entity = s.entity[tranche.entity];
-  const Real t = static_cast<Real>(month);
-  // A tranche is gone after its maturity, or after its second term if it could be extended.
-  if (month > tranche.maturity + (tranche.refinanceable != 0 ? tranche.refinance_months : 0)) return;
-  const CouponTerms coupon = coupon_terms(s, tranche, month);
-  const TrancheMarket market = tranche_market(s, tranche, month);
+  const CouponTerms coupon = row.coupon;
+  const TrancheMarket market = tranche_market(row);
   lanes.each([&](auto p) HEADROOM_LANE {
     store<&DebtFlows::interest, &DebtFlows::balance>(
         p, l.debt_flows,
@@ -156,7 +146,7 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
       store<&DebtFlows::balance, flows...>(p, l.debt_flows, done.flows, tranche.entity);
     });
   };
-  const Real payments_left = amortisation_divisor(s, tranche, month);
+  const Real payments_left = row.payments_left;
   if (tranche.draw_term_months > 0) {
     amortise_draws(s, l, d, month, lanes);
   } else if (payments_left > 0.0F) {
@@ -165,14 +155,14 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
          [&](auto, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return amortise(state, flows, payments_left, lease); });
   }
-  if (tranche.may_accelerate != 0 && s.on(kConsequences)) {
-    const Mask recourse(entity.parent < 0 || guarantees(entity, month));
+  if (row.callable) {
+    const Mask recourse(row.recourse);
     step(Fields<&TrancheState::balance, &TrancheState::undrawn>{},
          Fields<&DebtFlows::maturities, &DebtFlows::called>{},
          [&](auto p, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return call_in(p.load(l.tranche_control, d), state, flows, recourse); });
   }
-  if (month == tranche.maturity) {
+  if (row.matures) {
     const Real conversion_price =
         tranche.kind == TrancheKind::convertible ? tranche.conversion_price_usd : kNeverReal;
     const Real leverage_limit = tranche.refinanceable != 0 ? entity.refinance_leverage_limit : -kNeverReal;
@@ -185,14 +175,13 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
                          tranche.refinance_spread, s.ledger_usd);
          });
   }
-  if (tranche.refinanceable != 0 && month == tranche.maturity + tranche.refinance_months) {
+  if (row.second_term_ends) {
     step(Fields<&TrancheState::balance, &TrancheState::undrawn>{}, Fields<&DebtFlows::maturities>{},
          [&](auto, const TrancheState& state, const DebtFlows& flows)
              HEADROOM_LANE { return repay_refinanced(state, flows); });
   }
-  if ((tranche.commitment > 0 || tranche.kind == TrancheKind::revolver) && t - 1.0F < tranche.draw_end_month) {
-    const bool available = t > tranche.draw_start_month && tranche.kind != TrancheKind::revolver;
-    const Money at_issue = month == tranche.issue_month ? tranche.commitment : 0;
+  if (row.draw_window) {
+    const Money at_issue = row.drawn_at_issue;
     const Mask needs_window(tranche.needs_window != 0);
     if (tranche.draw_term_months > 0) {
       lanes.each([&](auto p) HEADROOM_LANE {
@@ -210,19 +199,19 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
                   select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
     };
     // Nothing is eligible before the window opens, or for a revolver.
-    if (available && tranche.capitalises_interest != 0) {
+    if (row.draws && tranche.capitalises_interest != 0) {
       step(Drawn{}, Fields<&DebtFlows::drawn, &DebtFlows::fees, &DebtFlows::interest>{},
            [&](auto p, const TrancheState& state, const DebtFlows& flows) HEADROOM_LANE {
              const Real c = coupon_of(coupon, state, p.load(l.tranche_control, d).margin, market.seen(l, p));
              return draw_with_interest(draw_of(p), c, tranche.upfront_fee_share, state, flows);
            });
-    } else if (available) {
+    } else if (row.draws) {
       step(Drawn{}, Fields<&DebtFlows::drawn, &DebtFlows::fees>{},
            [&](auto p, const TrancheState& state, const DebtFlows& flows)
                HEADROOM_LANE { return draw_down(draw_of(p), tranche.upfront_fee_share, state, flows); });
     }
     if (tranche.draw_term_months > 0) record_draw(l, tranche, d, month, lanes);
-    if (t >= tranche.draw_end_month) {
+    if (row.lapses) {
       lanes.each([&](auto p) HEADROOM_LANE {
         TrancheState state = p.load(l.tranche, d);
         state.undrawn = 0;
@@ -242,12 +231,11 @@ HEADROOM_HD void advance_tranche(const Scenario& s, const StateLayout& l, std::i
 
 // Cash swept from an entity goes to its tranches, in their order.
 template <class Lanes>
-HEADROOM_HD void repay_from_sweep(const Scenario& s, const StateLayout& l, std::int32_t entity,
-                                  std::int32_t month, Lanes& lanes) {
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-    const Tranche tranche = s.tranche[d];
-    if (tranche.entity != entity || tranche.sweepable == 0 || tranche.kind == TrancheKind::revolver) continue;
-    const Mask always(tranche.cash_sweep != 0);
+HEADROOM_HD void repay_from_sweep(const Scenario& s, const Calendar& calendar, const StateLayout& l,
+                                  std::int32_t entity, std::int32_t month, Lanes& lanes) {
+  for (std::int32_t k = calendar.first_swept[entity]; k < calendar.first_swept[entity + 1]; ++k) {
+    const std::int32_t d = calendar.swept[k];
+    const Mask always(s.tranche[d].cash_sweep != 0);
     lanes.each([&](auto p) HEADROOM_LANE {
       Sweep sweep = p.load(l.sweep, entity);
       TrancheState state = p.load(l.tranche, d);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the calendar of a run: what no path changes, by month and object.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "headroom/calendar.hpp"
+#include "headroom/scenario.hpp"
+#include "headroom/state.hpp"
+
+namespace headroom {
+
+// Owns the rows of a Calendar.
+struct CalendarData {
+  std::vector<CompanyTerms> company{};
+  std::vector<SiteRow> site{};
+  std::vector<ContractRow> contract{};
+  std::vector<TrancheRow> tranche{};
+  std::vector<EntityRow> entity{};
+  std::vector<CovenantRow> covenant{};
+  std::vector<std::int32_t> financing{}, targeted{}, following{}, swept{}, first_swept{};
+  bool plain = true;
+
+  Calendar view() const;  // lives no longer than this object
+};
+
+// Depends on the whole scenario, switches and plan among it.
+CalendarData calendar_of(const Scenario& scenario);
+
+inline Prepared prepare(const Scenario& scenario, const CalendarData& rows) {
+  return {scenario, rows.view(), state_layout(scenario)};
+}
+
+}  // namespace headroom

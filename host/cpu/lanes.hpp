@@ -11,17 +11,18 @@
 
 namespace headroom {
 
-constexpr std::int32_t kLanes = 256;  // paths per block
-// The lanes plus one cache line: rows of exactly 1 KiB would share few sets of the L1 cache (bench/NOTES.md).
+constexpr std::int32_t kLanes = 128;  // paths per block
+// The lanes plus one cache line: rows of a power of two would share few sets of the L1 cache (bench/NOTES.md).
 constexpr std::int32_t kRow = kLanes + 16;
 
 // The bins of so many blocks are kept before they are counted: each row of the histogram is then visited once
 // per batch.
-constexpr std::int32_t kBatch = 4;
+constexpr std::int32_t kBatch = 8;
 constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 
 // Number of paths in the pilot run, which sets the bins of the by-month histograms.
-constexpr std::int32_t kPilotPaths = 16 * kLanes;
+constexpr std::int32_t kPilotPaths = 4096;
+static_assert(kPilotPaths % kLanes == 0);
 
 // The paths of a block: `count` consecutive ones from `first` on, or those that `list` names.
 struct BlockPaths {

@@ -25,7 +25,7 @@ namespace headroom::group {
 
 constexpr std::uint64_t kSeed = 20260331;
 
-inline double rounded(double x) { return std::round(x); }
+inline double rounded(double x) { return std::nearbyint(x); }
 // A rate or share as the decimal that was written.
 inline double number(Real x) { return std::round(static_cast<double>(x) * 1e7) / 1e7; }
 inline std::size_t at(std::int32_t i) { return static_cast<std::size_t>(i); }

@@ -28,7 +28,7 @@ using namespace hand;
 // left.
 TEST(HandSites, CostsCapexAndDepreciationOfALateSite) {
   ScenarioData data = rich_company(16);
-  data.entity[0].payable_months_capex = 0.73F;
+  data.entity[0].payable_months_capex = 0.6789F;  // no product of it lies halfway between two units
   data.entity[0].payables_capex = 123;
   data.parameters.on_demand.start_utilisation = 0.5F;
   Site s = new_site(100, 4);

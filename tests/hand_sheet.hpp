@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The model against a spreadsheet: small companies whose months are computed here in double from first
 // principles, line by line, and compared to the unit. One sheet closes the months of all of them; each test
-// adds the flows of its own mechanism. Rounding is the model's: one flow of one object, halves away from
-// zero.
+// adds the flows of its own mechanism. Rounding is the model's: one flow of one object, halves to even.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,7 +25,7 @@ namespace headroom::hand {
 constexpr std::uint64_t kSeed = 20260331;
 constexpr std::uint64_t kPath = 7;
 
-inline double rounded(double x) { return std::round(x); }
+inline double rounded(double x) { return std::nearbyint(x); }
 inline double logistic_of(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 // A month of GPUs at a price, thousands of USD.
 inline double fee(double gpus, double price) { return gpus * price * 730.5 / 1000.0; }

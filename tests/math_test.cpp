@@ -323,11 +323,11 @@ TEST(Math, RoundToIntIsExactForEveryFloat) {
     for (int i = 0; i < kChunk; ++i) out[i] = round_to_int(in[i]);
 #pragma omp simd
     for (int i = 0; i < kChunk; ++i) {
-      // In double the sum with a half is exact, and so is its truncation.
+      // A double of 2^52 and more has no fraction: adding 1.5 * 2^52 rounds to an integer, halves to even.
       const double v = static_cast<double>(in[i]);
       const double low = v > -0x1p30 ? v : -0x1p30;  // NaN too
       const double bounded = low < 0x1p30 ? low : 0x1p30;
-      reference[i] = static_cast<std::int32_t>(bounded + (bounded < 0 ? -0.5 : 0.5));
+      reference[i] = static_cast<std::int32_t>((bounded + 0x1.8p52) - 0x1.8p52);
     }
     if (got == expected) continue;
     for (std::size_t i = 0; i < x.size(); ++i)

@@ -110,7 +110,7 @@ TEST(Repayment, EachDrawOverItsOwnTerm) {
   for (int t = 1; t <= kMonths; ++t) {
     if (t >= 3 && t <= 6) balance -= t < 6 ? 251 : 1'003 - 3 * 251;
     for (const PartDrawn& part : parts) {
-      const double instalment = std::round(part.amount / kTerm);
+      const double instalment = std::nearbyint(part.amount / kTerm);
       if (t > part.month && t < part.month + kTerm) balance -= instalment;
       if (t == part.month + kTerm) balance -= part.amount - (kTerm - 1) * instalment;
       if (t == part.month) balance += part.amount;

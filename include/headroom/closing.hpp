@@ -239,10 +239,9 @@ HEADROOM_HD void balance_cash(const StateLayout& l, const Entity& e, const CashT
   std::int32_t distributes = 0;
   if constexpr (borrower) {
     const Real to_serve = static_cast<Real>(last_3.interest) + static_cast<Real>(last_3.principal);
-    // Whether DSCR is at or above the lock-up. Amounts are whole units, so the factor is 0 if no debt is
-    // served and 1 otherwise.
+    // Open without debt service, and where DSCR is at or above the lock-up.
     const Real above = static_cast<Real>(last_3.cfads) - fma(e.lock_up_dscr, to_serve, x.lock_up_base);
-    const bool open = above * min(to_serve, 1.0F) >= 0.0F;
+    const bool open = (above >= 0.0F) | (to_serve <= 0.0F);
     distributes = 1 - (control.trapped | select(debt.called > 0, 1, 0) | select(open, 0, 1));
   }
   const std::int32_t sweeps_all = control.sweep_all | select(debt.called > 0, 1, 0);

@@ -34,13 +34,8 @@ HEADROOM_HD constexpr Real copysign(Real magnitude, Real sign) {
   return from_bits((to_bits(magnitude) & 0x7fffffffu) | (to_bits(sign) & 0x80000000u));
 }
 
-// Nearest integer, halves away from zero, exact for every |x| <= 2^30; saturates at +-2^30; NaN gives -2^30.
-// 0x1.fffffep-2 is the float before 1/2: added to x it reaches the next integer exactly from x.5 on, which 1/2
-// itself does not (0.49999997 + 0.5 rounds to 1).
-HEADROOM_HD std::int32_t round_to_int(Real x) {
-  const Real bounded = clamp(x, -0x1p30f, 0x1p30f);
-  return static_cast<std::int32_t>(bounded + copysign(0x1.fffffep-2f, bounded));
-}
+// Nearest integer, halves to even; saturates at +-2^30; NaN gives -2^30.
+HEADROOM_HD std::int32_t round_to_int(Real x) { return nearest_int(clamp(x, -0x1p30f, 0x1p30f)); }
 
 namespace detail {
 

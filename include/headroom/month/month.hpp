@@ -37,7 +37,7 @@ HEADROOM_HD void advance(const Scenario& s, const Calendar& calendar, const Stat
                          Lanes& lanes) {
   const MonthRow row = s.month[month - 1];
   const PlanMonth plan = s.has_plan != 0 ? s.plan[month - 1] : PlanMonth{};
-  const CompanyTerms company = calendar.company[month - 1];
+  const CompanyTerms& company = calendar.company[month - 1];
   const Real t = static_cast<Real>(month);
 
   // 1. The market: demand, supply, prices, rates, spread, power, churn.
@@ -136,12 +136,13 @@ HEADROOM_HD void advance(const Scenario& s, const Calendar& calendar, const Stat
   for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, contracts[c], month, lanes);
   if (company.ends_late_contracts) end_late_contracts(s, l, contracts, month, lanes);
   for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
+  const PoolTerms pool = company.pool;
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     const Site site = s.site[i];
     const Real start_price = calendar.site[(month - 1) * s.site.size + i].start_price;
     lanes.each([&](auto p) HEADROOM_LANE {
       const PoolFlows flows = advance_pool(s, site, p.load(l.site_month, i), p.load(l.market),
-                                           p.load(l.gpu, site.gpu_type).price, start_price, company.pool);
+                                           p.load(l.gpu, site.gpu_type).price, start_price, pool);
       p.store(l.pool_flows, add(p.load(l.pool_flows, site.entity), flows), site.entity);
     });
   }

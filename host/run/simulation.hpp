@@ -14,7 +14,7 @@ namespace headroom {
 
 // Up to this many paths, columns are kept and quantiles are exact. Beyond it, chunks of columns are counted
 // into tallies.
-constexpr std::uint64_t kExactPaths = std::uint64_t{1} << 22;
+constexpr std::uint64_t kExactPaths = std::uint64_t{1} << 20;
 
 struct Asked {
   std::vector<Question> questions{};  // unique_questions()

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -17,8 +18,12 @@
 
 namespace headroom {
 
+// Of configs/, or else of tests/.
 inline Company planned_company(const std::string& name) {
-  Company company = load_company({.file = std::string(HEADROOM_SOURCE_DIR) + "/configs/" + name + ".toml"});
+  const std::filesystem::path source = HEADROOM_SOURCE_DIR;
+  std::filesystem::path file = source / "configs" / (name + ".toml");
+  if (!exists(file)) file = source / "tests" / (name + ".toml");
+  Company company = load_company({.file = file.string()});
   make_plan(company.data);
   return company;
 }

@@ -8,9 +8,9 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <iostream>
 #include <sstream>
 
+#include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
 
 namespace headroom::cli {
@@ -101,7 +101,7 @@ std::optional<po::variables_map> parse(const Usage& usage, const Arguments& argu
     throw UsageError(fmt::format("{}; {}", error.what(), see_help(usage)));
   }
   if (found.count("help") != 0) {
-    std::cout << usage_text(usage);
+    show(usage_text(usage));
     return {};
   }
   check_config_argument(usage, found);

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 #include <limits>
 
 #include "headroom_build.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
+#include "host/cli/streams.hpp"
 #include "host/report/files.hpp"
 #include "host/report/report.hpp"
 #include "host/run/backend.hpp"
@@ -46,6 +46,9 @@ Usage run_usage() {
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
       "also observe and print the figures with these names, separated by commas: "
       "'breach.*.24m,debt.2027-12.*'; headroom figures lists all names");
+  add("quiet", "no progress on standard error");
+  add("progress-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
+      "where standard error is not a terminal: a line of progress every S seconds");
   add_config_options(usage);
   usage.examples =
       "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n"
@@ -57,6 +60,8 @@ Usage run_usage() {
 struct Invocation {
   Request request{};
   std::string backend{}, folder{};
+  bool quiet = false;
+  int progress_seconds = 0;
 };
 
 Invocation read_invocation(const po::variables_map& options) {
@@ -75,12 +80,15 @@ Invocation read_invocation(const po::variables_map& options) {
   if (options.count("figures") != 0) request.figures = parse_patterns(options["figures"].as<std::string>());
   invocation.folder = parse_path(options, "out");
   request.by_month = !invocation.folder.empty();
+  invocation.quiet = options.count("quiet") != 0;
+  invocation.progress_seconds =
+      parse_count("progress-seconds", options["progress-seconds"].as<std::string>(), 1, 86400);
   request.stop = &stop_asked;
   return invocation;
 }
 
 int interrupted(std::uint64_t done, std::uint64_t total) {
-  fmt::print(stderr, "headroom: interrupted; {} of {} paths were done, nothing was written\n", done, total);
+  say(fmt::format("interrupted; {} of {} paths were done, nothing was written", done, total));
   return kInterrupted;
 }
 
@@ -97,7 +105,7 @@ int run(const Company& company, const Invocation& invocation) {
   Result result;
   std::uint64_t done = 0;
   try {
-    Progress progress;
+    Progress progress(invocation.quiet, invocation.progress_seconds);
     request.progress = [&](std::uint64_t now, std::uint64_t total) {
       done = now;
       progress.update(now, total);
@@ -119,6 +127,8 @@ int run(const Company& company, const Invocation& invocation) {
   facts.isa = request.isa;
   facts.simulation_seconds = result.answers.seconds;
   facts.analysis_seconds = result.analysis_seconds;
+  // All paths were done: a request to stop that came later has cut nothing.
+  const bool interrupted_early = risk.paths < request.paths.count;
   // Write the files before the text, because a reader may close the pipe.
   std::string trouble;
   if (!folder.empty()) {
@@ -128,21 +138,29 @@ int run(const Company& company, const Invocation& invocation) {
       trouble = error.what();
     }
   }
-  fmt::print("{}", report::run_text(company, scenario, risk, result.guidance, facts));
-  if (!request.figures.empty()) fmt::print("{}", report::figures_text(result.figures(request.figures)));
+  show(report::run_text(company, scenario, risk, result.guidance, facts));
+  if (!request.figures.empty()) show(report::figures_text(result.figures(request.figures)));
   if (!folder.empty() && trouble.empty())
-    fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv\n", folder);
-  std::fflush(stdout);
+    show(
+        fmt::format("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv\n", folder));
 
-  if (stop_asked) {
-    fmt::print(stderr, "headroom: interrupted; the result is that of the first {} of {} paths\n", risk.paths,
-               request.paths.count);
+  if (interrupted_early) {
+    say(fmt::format("interrupted; the result is that of the first {} of {} paths", risk.paths,
+                    request.paths.count));
   }
-  if (!trouble.empty())
-    fmt::print(stderr, "headroom: {}; the result is printed above, old files are untouched\n", trouble);
-  if (risk.violations.paths > 0) return kIdentityFailed;
-  if (stop_asked) return kInterrupted;
-  return trouble.empty() ? kOk : kCannotWrite;
+  if (!trouble.empty()) {
+    say(fmt::format("{}; {}old files are untouched", trouble,
+                    output_trouble().empty() ? "the result is printed above, " : ""));
+  }
+  if (risk.violations.paths > 0) {
+    say(
+        fmt::format("{} paths violate identities of the model; the result is not to be trusted. {}. To repeat "
+                    "the first of them: --seed {} --first-path {} --paths 1",
+                    risk.violations.paths, kIdentityRemedy, risk.seed, risk.violations.first_path));
+    return kIdentityFailed;
+  }
+  if (!trouble.empty()) return kCannotWrite;
+  return interrupted_early ? kInterrupted : kOk;
 }
 
 }  // namespace
@@ -151,7 +169,7 @@ int run_command(const Arguments& arguments) {
   const auto options = parse(run_usage(), arguments);
   if (!options) return kOk;
   const Invocation invocation = read_invocation(*options);
-  const StopOnInterrupt guard;
+  const StopOnSignals guard(!invocation.folder.empty());
   return run(load(*options), invocation);
 }
 

@@ -48,7 +48,7 @@ class ProgramTest : public testing::Test {
     std::filesystem::remove_all(folder_, ignored);
   }
 
-  std::string path(const char* name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
   // Output and errors go to files; `before` is called in the child just before the program.
   pid_t start(const Words& arguments, const std::function<void()>& before = {}) const {

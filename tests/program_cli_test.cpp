@@ -198,28 +198,5 @@ TEST_F(ProgramTest, CudaWithoutACard) {
   EXPECT_TRUE(contains(automatic.out, "backend cpu, chosen because cuda is not available")) << automatic.out;
 }
 
-TEST_F(ProgramTest, OutputThatCannotBeWritten) {
-  const Result folder = run({"run", kDemo, "--paths", "1k", "--out", kDemo});
-  EXPECT_EQ(folder.code, 5);
-  EXPECT_EQ(folder.out, "");  // said before the run
-  if (std::filesystem::exists("/dev/full")) {
-    EXPECT_EQ(finish(start({"info"}, "/dev/full")).code, 5);
-    const std::filesystem::path results = folder_ / "results";
-    const auto run_into = start({"run", kDemo, "--paths", "1k", "--out", results.string()}, "/dev/full");
-    EXPECT_EQ(finish(run_into).code, 5);
-    EXPECT_GT(read(results / "summary.json").size(), 100U);  // files are written before the text
-  }
-}
-
-TEST_F(ProgramTest, AFailureToWriteKeepsTheResultOnTheTerminal) {
-  const std::filesystem::path results = folder_ / "results";
-  std::filesystem::create_directories(results / "fcf.csv");  // a folder where a file should go
-  const Result result = run({"run", kDemo, "--paths", "1k", "--out", results.string()});
-  EXPECT_EQ(result.code, 5);
-  EXPECT_TRUE(contains(result.out, "Violated identities"));
-  EXPECT_TRUE(contains(result.err, "old files are untouched")) << result.err;
-  EXPECT_FALSE(std::filesystem::exists(results / "summary.json"));
-}
-
 }  // namespace
 }  // namespace headroom

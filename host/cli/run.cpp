@@ -2,16 +2,20 @@
 #include "host/run/run.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <limits>
+#include <optional>
 
 #include "headroom_build.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/streams.hpp"
-#include "host/report/files.hpp"
+#include "host/report/folder.hpp"
 #include "host/report/report.hpp"
 #include "host/run/backend.hpp"
 
@@ -42,7 +46,8 @@ Usage run_usage() {
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto (the best of this processor), baseline, avx2 or avx512");
   add("out", po::value<std::string>()->value_name("DIR"),
-      "write summary.json, fcf.csv, covenants.csv, monthly.csv and results.csv into DIR");
+      "write summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv, inputs.toml (the config as used) "
+      "and manifest.json into DIR, all together");
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
       "also observe and print the figures with these names, separated by commas: "
       "'breach.*.24m,debt.2027-12.*'; headroom figures lists all names");
@@ -60,6 +65,7 @@ Usage run_usage() {
 struct Invocation {
   Request request{};
   std::string backend{}, folder{};
+  std::vector<std::string> command{};
   bool quiet = false;
   int progress_seconds = 0;
 };
@@ -87,6 +93,11 @@ Invocation read_invocation(const po::variables_map& options) {
   return invocation;
 }
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 int interrupted(std::uint64_t done, std::uint64_t total) {
   say(fmt::format("interrupted; {} of {} paths were done, nothing was written", done, total));
   return kInterrupted;
@@ -100,7 +111,9 @@ int run(const Company& company, const Invocation& invocation) {
     check_memory(*chosen.backend, company.data.view(), request.paths.count, request.exact_paths,
                  request.threads);
   }
-  if (!folder.empty()) report::prepare_folder(folder);
+  const auto started = std::chrono::system_clock::now();
+  std::optional<report::ResultFolder> results;
+  if (!folder.empty()) results.emplace(folder);
 
   Result result;
   std::uint64_t done = 0;
@@ -127,13 +140,20 @@ int run(const Company& company, const Invocation& invocation) {
   facts.isa = request.isa;
   facts.simulation_seconds = result.answers.seconds;
   facts.analysis_seconds = result.analysis_seconds;
+  facts.id = report::new_run_id();
+  facts.command = invocation.command;
+  facts.host = host_name();
+  facts.started = utc(started);
+  facts.finished = utc(std::chrono::system_clock::now());
+  facts.asked_paths = request.paths.count;
+  facts.exact_paths = request.exact_paths;
   // All paths were done: a request to stop that came later has cut nothing.
   const bool interrupted_early = risk.paths < request.paths.count;
   // Write the files before the text, because a reader may close the pipe.
   std::string trouble;
-  if (!folder.empty()) {
+  if (results) {
     try {
-      report::write_files(folder, report::result_files(company, result, facts));
+      results->write(facts.id, report::result_files(company, result, facts));
     } catch (const report::OutputError& error) {
       trouble = error.what();
     }
@@ -141,16 +161,14 @@ int run(const Company& company, const Invocation& invocation) {
   show(report::run_text(company, scenario, risk, result.guidance, facts));
   if (!request.figures.empty()) show(report::figures_text(result.figures(request.figures)));
   if (!folder.empty() && trouble.empty())
-    show(
-        fmt::format("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv\n", folder));
+    show(fmt::format("Written to {}: {}\n", folder, fmt::join(report::kResultNames, ", ")));
 
   if (interrupted_early) {
     say(fmt::format("interrupted; the result is that of the first {} of {} paths", risk.paths,
                     request.paths.count));
   }
   if (!trouble.empty()) {
-    say(fmt::format("{}; {}old files are untouched", trouble,
-                    output_trouble().empty() ? "the result is printed above, " : ""));
+    say(trouble + (output_trouble().empty() ? "; the result is printed above" : ""));
   }
   if (risk.violations.paths > 0) {
     say(
@@ -168,7 +186,9 @@ int run(const Company& company, const Invocation& invocation) {
 int run_command(const Arguments& arguments) {
   const auto options = parse(run_usage(), arguments);
   if (!options) return kOk;
-  const Invocation invocation = read_invocation(*options);
+  Invocation invocation = read_invocation(*options);
+  invocation.command = {"headroom", "run"};
+  invocation.command.insert(invocation.command.end(), arguments.begin(), arguments.end());
   const StopOnSignals guard(!invocation.folder.empty());
   return run(load(*options), invocation);
 }

@@ -426,6 +426,73 @@ void write_canonical(const Node& node, const std::string& path, std::string& out
   }
 }
 
+// ---- TOML text. ----
+
+std::string toml_string(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += std::string("\\") + c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string toml_key(const std::string& key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) != 0 || c == '-' || c == '_');
+  });
+  return bare ? key : toml_string(key);
+}
+
+std::string toml_value(const Node& node) {
+  std::vector<std::string> parts;
+  for (const Node& each : node.items) {
+    parts.push_back(each.key.empty() ? toml_value(each) : toml_key(each.key) + " = " + toml_value(each));
+  }
+  if (node.is<TableTag>()) return "{" + joined(parts) + "}";
+  if (node.is<ListTag>()) return "[" + joined(parts) + "]";
+  if (const auto* text = std::get_if<std::string>(&node.value)) return toml_string(*text);
+  if (const auto* decimal = std::get_if<double>(&node.value)) {
+    const std::string text = fmt::format("{}", *decimal);
+    const bool whole = text.find_first_not_of("-0123456789") == text.npos;
+    return whole ? text + ".0" : text;
+  }
+  return value_text(node);
+}
+
+bool has_tables(const Node& list) {
+  return list.is<ListTag>() && !list.items.empty() &&
+         std::all_of(list.items.begin(), list.items.end(), [](const Node& e) { return e.is<TableTag>(); });
+}
+
+// Values come before the tables below: a value after a header would belong to that table.
+void write_toml(const Node& table, const std::string& path, std::string& out) {
+  const auto is_below = [](const Node& each) {
+    return has_tables(each) || (each.is<TableTag>() && !each.items.empty());
+  };
+  for (const Node& each : table.items) {
+    if (!is_below(each)) out += toml_key(each.key) + " = " + toml_value(each) + "\n";
+  }
+  for (const Node& each : table.items) {
+    if (!is_below(each)) continue;
+    const std::string at = path_to(path, toml_key(each.key));
+    if (each.is<TableTag>()) {
+      out += "\n[" + at + "]\n";
+      write_toml(each, at, out);
+    }
+    if (!each.is<ListTag>()) continue;
+    for (const Node& element : each.items) {
+      out += "\n[[" + at + "]]\n";
+      write_toml(element, at, out);
+    }
+  }
+}
+
 }  // namespace
 
 // ---- Dates. ----
@@ -870,6 +937,12 @@ void Document::finish() {
 std::string Document::canonical_text() const {
   std::string text;
   write_canonical(*root_, "", text);
+  return text;
+}
+
+std::string Document::toml_text() const {
+  std::string text;
+  write_toml(*root_, "", text);
   return text;
 }
 

@@ -31,7 +31,8 @@ Usage bench_usage() {
   add("row-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
       "skip a row that would take longer (its name is still printed); 3600 runs all rows");
   add("backend", po::value<std::string>()->default_value("auto")->value_name("B"), "auto, cpu or cuda");
-  add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"),
+      "CPU threads; 0: one for each core that the process may use");
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto, baseline, avx2 or avx512");
   add("configs", po::value<std::string>()->default_value("configs")->value_name("DIR"),

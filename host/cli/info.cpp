@@ -9,6 +9,7 @@
 #include "host/cli/streams.hpp"
 #include "host/cpu/isa.hpp"
 #include "host/engine/engine.hpp"
+#include "host/engine/threads.hpp"
 
 namespace headroom::cli {
 
@@ -21,8 +22,8 @@ int info_command(const Arguments& arguments) {
   const CudaProbe cuda = probe_cuda();
   std::string text = fmt::format("headroom {}, commit {}\n", build::version, build::commit);
   text += fmt::format("build       {}, {}, {}\n", build::build_type, build::compiler, build::flags);
-  text += fmt::format("cpu         {} threads, instruction sets: {}\n", std::thread::hardware_concurrency(),
-                      fmt::join(cpu_isas(), ", "));
+  text += fmt::format("cpu         {} threads of {}, instruction sets: {}\n", available_cores(),
+                      std::thread::hardware_concurrency(), fmt::join(cpu_isas(), ", "));
   text += fmt::format("cuda        {}\n",
                       cuda.built ? fmt::format("built with nvcc {}", build::cuda) : "not built");
   text += fmt::format("card        {}{}\n", cuda.usable ? "" : "none: ", cuda.text);

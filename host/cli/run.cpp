@@ -42,7 +42,8 @@ Usage run_usage() {
       "index of the first path, to repeat part of a larger run or a single path");
   add("backend", po::value<std::string>()->default_value("auto")->value_name("B"),
       "auto (a CUDA card if one is available, else the CPU), cpu or cuda");
-  add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"),
+      "CPU threads; 0: one for each core that the process may use");
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto (the best of this processor), baseline, avx2 or avx512");
   add("out", po::value<std::string>()->value_name("DIR"),

@@ -62,7 +62,7 @@ std::string close_output() {
 
 void say(std::string_view message) noexcept {
   try {
-    say_lines(fmt::format("headroom: {}\n", message));
+    draw(fmt::format("headroom: {}\n", config::cut(config::printable(message), 2000)));
   } catch (...) {  // no memory for a longer text
     draw("headroom: out of memory\n");
   }

@@ -202,6 +202,16 @@ TEST_F(FolderTest, ASecondWriterIsRefused) {
   EXPECT_EQ(others(), std::vector<std::string>{});
 }
 
+TEST_F(FolderTest, AFolderThatTheUserRemovesMeanwhileIsMadeAgain) {
+  const pid_t child = start(long_run({"--out", path("results")}));
+  ASSERT_TRUE(working());
+  std::filesystem::remove_all(folder_ / "results");
+  kill(child, SIGTERM);
+  EXPECT_EQ(finish(child).code, 130);
+  EXPECT_EQ(seed(), 1);
+  EXPECT_FALSE(Json::parse(read(folder_ / "results" / "manifest.json"))["complete"].get<bool>());
+}
+
 TEST_F(FolderTest, TwoWritersAtOnceDoNotMix) {
   for (int round = 0; round < 10; ++round) {
     const pid_t one = start(quick(2 * round + 1)), two = start(quick(2 * round + 2));
@@ -226,8 +236,7 @@ TEST_F(FolderTest, KilledAtARandomMoment) {
   int before = 1, old_files = 0, new_files = 0;
   for (int each = 2; each < kills + 2; ++each) {
     const pid_t child = start(quick(each));
-    // Most of them while files are written, in the second half.
-    std::this_thread::sleep_for(whole / 2 + whole * static_cast<int>(random() % 1000) / 1500);
+    std::this_thread::sleep_for(whole * static_cast<int>(200 + random() % 800) / 1000);
     kill(child, SIGKILL);
     finish(child);
     EXPECT_TRUE(seed() == before || seed() == each) << seed();

@@ -99,6 +99,7 @@ TEST_F(ProgramTest, APlanBeyondTheLedgerIsNotToBeTrusted) {
   EXPECT_EQ(plan.code, 3);
   EXPECT_TRUE(contains(plan.err, "violates identities of the model (")) << plan.err;
   EXPECT_TRUE(contains(plan.err, "out of range")) << plan.err;
+  EXPECT_TRUE(contains(plan.err, "Look for an amount of a wrong size in the config")) << plan.err;
 }
 
 TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {

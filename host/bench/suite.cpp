@@ -361,7 +361,8 @@ class Suite {
             "--backend", settings_.backend,
             "--threads", std::to_string(settings_.threads),
             "--isa",     settings_.isa,
-            "--out",     out.string()};
+            "--out",     out.string(),
+            "--quiet"};
         row(
             path_row(fmt::format("whole/cold/{}/{}", name, short_count(count)), c, static_cast<double>(count)),
             expected,

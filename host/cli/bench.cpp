@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <system_error>
 
 #include "host/bench/suite.hpp"
 #include "host/cli/interrupt.hpp"
@@ -58,7 +59,8 @@ bench::Settings read_settings(const po::variables_map& options) {
   settings.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
   settings.isa = parse_isa(options);
   settings.configs = options["configs"].as<std::string>();
-  if (!std::filesystem::exists(std::filesystem::path(settings.configs) / "demo.toml")) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::path(settings.configs) / "demo.toml", ignored)) {
     throw UsageError(fmt::format("no demo.toml in '{}'; give --configs the folder of the companies' configs",
                                  settings.configs));
   }

@@ -51,8 +51,11 @@ void write_special(const fs::path& path, std::string_view content) {
 // The target of a link, which may not exist yet.
 fs::path behind_links(fs::path path) {
   std::error_code error;
-  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(path, error)); ++links)
-    path = path.parent_path() / fs::read_symlink(path);
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(path, error)); ++links) {
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / target;
+  }
   return path;
 }
 

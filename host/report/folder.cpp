@@ -51,8 +51,8 @@ bool is_there(const fs::path& path) {
 }
 
 bool same_file(const fs::path& a, const fs::path& b) {
-  struct stat first {
-  }, second{};
+  struct stat first {};
+  struct stat second {};
   return status_of(a, first) && status_of(b, second) && first.st_dev == second.st_dev &&
          first.st_ino == second.st_ino;
 }
@@ -173,8 +173,8 @@ class Staging {
 
 // Owner, group and mode of one folder for another; false if it has an access list, which is not copied.
 bool copy_rights(int from, int to) {
-  struct stat old {
-  }, made{};
+  struct stat old {};
+  struct stat made {};
   if (fstat(from, &old) != 0 || fstat(to, &made) != 0) return false;
   for (const char* list : {"system.posix_acl_access", "system.posix_acl_default"}) {
     if (fgetxattr(from, list, nullptr, 0) >= 0) return false;
@@ -232,8 +232,8 @@ void ResultFolder::lock(const fs::path& given) {
             fmt::format("another run is writing into {}; wait for it, or give another folder", given.string()));
       locks_ = false;  // this file system has no locks
     }
-    struct stat held {
-    }, there{};
+    struct stat held {};
+    struct stat there {};
     if (fstat(descriptor.get(), &held) == 0 && status_of(path_, there) && held.st_ino == there.st_ino &&
         held.st_dev == there.st_dev) {
       lock_ = descriptor.release();
@@ -294,6 +294,8 @@ void ResultFolder::remove_leftovers() const {
 
 void ResultFolder::write(const std::string& id, const std::vector<OutputFile>& files) {
   if (files.size() != kResultNames.size()) throw std::logic_error("a result folder has all files of a run");
+  std::error_code ignored;
+  fs::create_directories(path_, ignored);  // the user may have removed it since
   check_names();
   if (!try_exchange(id, files)) move_in(id, files);
   written_ = true;
@@ -302,8 +304,9 @@ void ResultFolder::write(const std::string& id, const std::vector<OutputFile>& f
 // False: not possible here, and nothing was changed.
 bool ResultFolder::try_exchange(const std::string& id, const std::vector<OutputFile>& files) {
   // Whoever stands in a folder that is exchanged stands in the old one.
-  struct stat here {
-  }, old{}, parent{};
+  struct stat here {};
+  struct stat old {};
+  struct stat parent {};
   if (!path_.has_filename() || stat(".", &here) != 0 || stat(path_.c_str(), &old) != 0 ||
       stat(path_.parent_path().c_str(), &parent) != 0 || parent.st_dev != old.st_dev ||
       (here.st_dev == old.st_dev && here.st_ino == old.st_ino)) {

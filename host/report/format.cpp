@@ -89,7 +89,7 @@ std::size_t width(std::string_view text) {
 }
 
 std::string shortened(std::string_view given, std::size_t most) {
-  const std::string text = config::printable(given);
+  std::string text = config::printable(given);
   if (width(text) <= most) return text;
   std::size_t bytes = 0;
   std::size_t characters = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/config/printable.hpp"
 #include "host/config/reader.hpp"
 
 namespace headroom::config {
@@ -279,7 +280,7 @@ TEST(ConfigReader, PlacesSurviveMerging) {
             "shared/market.toml:4:9: 'kappa' is 0.5 (it must be 1 or more); give a number 1 or more\n"
             "shared/rates.toml:3:16: 'spread_share' is 0.1 (it must be 1 or more); give a number 1 or more "
             "as a share of 1\n"
-            "worse.toml:2:13: 'eta' is 2 (a share must be between 0 and 1); write a decimal such as 0.95\n"
+            "worse.toml:2:13: 'eta' is 2 (a share must be between 0 and 1); write 0.02 for 2%\n"
             "worse.toml:5:8: 'gpus' is 300 (it must be from 1 to 10); give a number from 1 to 10");
 }
 
@@ -334,9 +335,9 @@ TEST(ConfigReader, WrongSets) {
 
 TEST(ConfigReader, BrokenFiles) {
   const std::vector<std::pair<Files, const char*>> cases = {
-      {{}, "x.toml:1:1: cannot read 'x.toml' (there is no readable file of that name); correct the path"},
+      {{}, "x.toml:1:1: cannot read 'x.toml' (there is no file of that name); correct the path"},
       {{{"x.toml", "include = [\"a/b.toml\"]"}},
-       "x.toml:1:12: cannot read 'a/b.toml' (there is no readable file of that name); correct the path"},
+       "x.toml:1:12: cannot read 'a/b.toml' (there is no file of that name); correct the path"},
       {{{"x.toml", "include = \"b.toml\""}},
        "x.toml:1:11: 'include' holds a string (an array of file names is expected); write include = "
        "[\"market.toml\"]"},
@@ -361,7 +362,7 @@ TEST(ConfigReader, BrokenFiles) {
     EXPECT_EQ(problems_of(in_memory(files), [](const Table&) {}), message);
   }
   EXPECT_EQ(problems_of({.file = "no/such.toml"}, [](const Table&) {}),
-            "no/such.toml:1:1: cannot read 'no/such.toml' (there is no readable file of that name); correct "
+            "no/such.toml:1:1: cannot read 'no/such.toml' (there is no file of that name); correct "
             "the path");
 }
 
@@ -376,10 +377,67 @@ TEST(ConfigReader, HashIsOfTheEffectiveConfig) {
   EXPECT_NE(hash("[[s]]\nid = 'a'\n[[s]]\nid = 'b'"), hash("[[s]]\nid = 'b'\n[[s]]\nid = 'a'"));
 }
 
+TEST(ConfigReader, TheTomlTextIsTheSameConfig) {
+  const Files files = {{"x.toml", R"(
+include = ["below.toml"]
+name = "quote \" slash \\ line \n escape \u001b é"
+whole = 3
+decimal = 3.0
+small = 1e-9
+large = 1e30
+flag = true
+date = 2026-03-31
+list = [1, 2.5, "x"]
+empty = []
+nothing = {}
+"a key" = 1
+"" = 2
+deep.er.key = 1
+mixed = [{ a = 1 }, 2]
+[[site]]
+id = "a"
+[[site.stage]]
+at = 2026-04-30
+[[site.stage]]
+at = 2026-05-31
+terms = { first = 1, second = [{ x = 1 }, { x = 2 }] }
+[[site]]
+id = "b"
+[row]
+[[row.entry]]
+k = 1
+[[row.entry]]
+)"},
+                       {"below.toml", "whole = 1\n[[site]]\nid = \"z\"\n"}};
+  const Document document(in_memory(files, {"site.b.gpus=5", "new.table.key=1.5"}));
+  const Document again(in_memory({{"x.toml", document.toml_text()}}));
+  EXPECT_EQ(again.canonical_text(), document.canonical_text());
+  EXPECT_EQ(again.hash(), document.hash());
+  EXPECT_EQ(again.toml_text(), document.toml_text());
+}
+
 TEST(ConfigReader, NearestCountsSwapsOnce) {
   EXPECT_EQ(nearest("gpsu", {"gpu", "gpus"}), "gpu");  // one removal, one swap: the first of equals
   EXPECT_EQ(nearest("agpus", {"x", "gpus"}), "gpus");
   EXPECT_EQ(nearest("power", {"gpus", "price"}), std::nullopt);
+  EXPECT_EQ(nearest("H100", {"a100", "h100", "h200"}), "h100");
+  EXPECT_EQ(nearest("A-", {"AAA", "AA", "A", "BBB", "BB"}), "A");
+  EXPECT_EQ(nearest("aa", {"AAA", "AA", "A"}), "AA");
+  const std::string long_word(1 << 20, 'x');
+  EXPECT_EQ(nearest(long_word, {long_word + "y"}), std::nullopt);
+}
+
+TEST(ConfigReader, TextOfOthersIsPrintable) {
+  EXPECT_EQ(printable("Kigali \xc3\xa9\t"), "Kigali \xc3\xa9\\u0009");
+  EXPECT_EQ(printable_lines("a\tb\n\x1b[2J"), "a\tb\n\\u001b[2J");
+  EXPECT_EQ(printable(std::string("\0\x7f\xc2\x9b\xe2\x80\xae", 7)), "\\u0000\\u007f\\u009b\\u202e");
+  EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");                // not UTF-8
+  EXPECT_EQ(printable("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80");  // four bytes
+  EXPECT_EQ(cut("abc", 3), "abc");
+  EXPECT_EQ(cut("ab\xc3\xa9", 3), "ab...");
+  std::vector<std::string> many(1000, "word");
+  EXPECT_LT(listed(many).size(), 1000U);
+  EXPECT_TRUE(listed(many).ends_with(", ... (1000 in all)"));
 }
 
 TEST(ConfigDates, MonthsFromAMonthEnd) {

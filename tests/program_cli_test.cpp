@@ -1,82 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program as the shell sees it: exit codes, output streams, files.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <string>
-#include <thread>
-#include <vector>
 
+#include "program.hpp"
+
+namespace headroom {
 namespace {
-
-const std::string kConfigs = HEADROOM_SOURCE_DIR "/configs";
-const std::string kDemo = kConfigs + "/demo.toml";
-
-struct Result {
-  int code = -1;  // exit code; 128 + signal if one ended it
-  std::string out{}, err{};
-};
-
-std::string read(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-class ProgramTest : public testing::Test {
- protected:
-  ProgramTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "headroom-cli-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~ProgramTest() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-
-  pid_t start(const std::vector<std::string>& arguments, const std::string& out) const {
-    const pid_t child = fork();
-    if (child != 0) return child;
-    const int to_out = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const int to_err = open((folder_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dup2(to_out, STDOUT_FILENO);
-    dup2(to_err, STDERR_FILENO);
-    std::vector<std::string> words = {HEADROOM_PROGRAM};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> pointers;
-    for (std::string& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    execv(pointers[0], pointers.data());
-    _exit(127);
-  }
-  Result finish(pid_t child) const {
-    int status = 0;
-    waitpid(child, &status, 0);
-    Result result;
-    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    result.out = read(folder_ / "out");
-    result.err = read(folder_ / "err");
-    return result;
-  }
-  Result run(const std::vector<std::string>& arguments) const {
-    return finish(start(arguments, (folder_ / "out").string()));
-  }
-
-  std::filesystem::path folder_{};
-};
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST_F(ProgramTest, Help) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
                                                 {"run", "--help"},
+                                                {"help", "run"},
                                                 {"plan", "-h"},
                                                 {"check", "--help"},
                                                 {"info", "--help"}}) {
@@ -105,9 +39,13 @@ TEST_F(ProgramTest, WrongCommandLine) {
   };
   for (const Row& row :
        {Row{{"rnu", kDemo}, "did you mean headroom run?"},
+        Row{{"help", "nonsense"}, "there is no command 'nonsense'"},
+        Row{{"help", "run", "plan"}, "'plan' is one word too many"},
         Row{{"run", kDemo, "--pahts", "5"}, "did you mean --paths?"},
-        Row{{"run", kDemo, "--path=5"}, "did you mean --paths?"}, Row{{"run"}, "needs a config file"},
-        Row{{"run", kDemo, kDemo}, "is one too many"}, Row{{"info", kDemo}, "takes no file"},
+        Row{{"run", kDemo, "--path=5"}, "did you mean --paths?"},
+        Row{{"run"}, "needs a config file"},
+        Row{{"run", kDemo, kDemo}, "is one too many"},
+        Row{{"info", kDemo}, "takes no file"},
         Row{{"run", kDemo, "--paths", "0"}, "--paths '0' is not a whole number"},
         Row{{"run", kDemo, "--paths", "1.5"}, "--paths '1.5' is not"},
         Row{{"run", kDemo, "--paths", "many"}, "--paths 'many' is not"},
@@ -161,6 +99,7 @@ TEST_F(ProgramTest, APlanBeyondTheLedgerIsNotToBeTrusted) {
   EXPECT_EQ(plan.code, 3);
   EXPECT_TRUE(contains(plan.err, "violates identities of the model (")) << plan.err;
   EXPECT_TRUE(contains(plan.err, "out of range")) << plan.err;
+  EXPECT_TRUE(contains(plan.err, "Look for an amount of a wrong size in the config")) << plan.err;
 }
 
 TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {
@@ -260,53 +199,5 @@ TEST_F(ProgramTest, CudaWithoutACard) {
   EXPECT_TRUE(contains(automatic.out, "backend cpu, chosen because cuda is not available")) << automatic.out;
 }
 
-TEST_F(ProgramTest, OutputThatCannotBeWritten) {
-  const Result folder = run({"run", kDemo, "--paths", "1k", "--out", kDemo});
-  EXPECT_EQ(folder.code, 5);
-  EXPECT_EQ(folder.out, "");  // said before the run
-  if (std::filesystem::exists("/dev/full")) {
-    EXPECT_EQ(finish(start({"info"}, "/dev/full")).code, 5);
-    const std::filesystem::path results = folder_ / "results";
-    const auto run_into = start({"run", kDemo, "--paths", "1k", "--out", results.string()}, "/dev/full");
-    EXPECT_EQ(finish(run_into).code, 5);
-    EXPECT_GT(read(results / "summary.json").size(), 100U);  // files are written before the text
-  }
-}
-
-TEST_F(ProgramTest, AFailureToWriteKeepsTheResultOnTheTerminal) {
-  const std::filesystem::path results = folder_ / "results";
-  std::filesystem::create_directories(results / "fcf.csv");  // a folder where a file should go
-  const Result result = run({"run", kDemo, "--paths", "1k", "--out", results.string()});
-  EXPECT_EQ(result.code, 5);
-  EXPECT_TRUE(contains(result.out, "Violated identities"));
-  EXPECT_TRUE(contains(result.err, "old files are untouched")) << result.err;
-  EXPECT_FALSE(std::filesystem::exists(results / "summary.json"));
-}
-
-TEST_F(ProgramTest, Interrupt) {
-  const std::filesystem::path results = folder_ / "results";
-  // Enough work for a minute; the signal comes when some of it is done.
-  const pid_t child = start({"run", kDemo, "--paths", "500k", "--months", "240", "--threads", "1", "--isa",
-                             "baseline", "--backend", "cpu", "--out", results.string()},
-                            (folder_ / "out").string());
-  for (int tries = 0; tries < 1000 && !std::filesystem::exists(results); ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  std::this_thread::sleep_for(std::chrono::seconds(2));
-  kill(child, SIGINT);
-  const Result result = finish(child);
-  EXPECT_EQ(result.code, 130);
-  EXPECT_TRUE(contains(result.err, "interrupted; the result is that of the first ")) << result.err;
-  // The result is that of a run of as many paths.
-  const auto summary = nlohmann::ordered_json::parse(read(results / "summary.json"));
-  const auto done = summary["results"]["paths"].get<std::uint64_t>();
-  EXPECT_GT(done, 0U);
-  EXPECT_LT(done, 500'000U);
-  const std::filesystem::path whole = folder_ / "whole";
-  EXPECT_EQ(
-      run({"run", kDemo, "--paths", std::to_string(done), "--months", "240", "--out", whole.string()}).code, 0);
-  for (const char* file : {"fcf.csv", "covenants.csv", "monthly.csv"})
-    EXPECT_EQ(read(results / file), read(whole / file)) << file;
-}
-
 }  // namespace
+}  // namespace headroom

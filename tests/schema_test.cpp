@@ -59,6 +59,8 @@ Json summary_of(const char* company_name, bool binned) {
 TEST_P(Schema, HoldsForEveryCompanyExactAndBinned) {
   EXPECT_EQ(errors(summary_of(GetParam(), false)), "");
   EXPECT_EQ(errors(summary_of(GetParam(), true)), "");
+  for (const char* key : {"id", "asked_paths", "complete"})
+    EXPECT_TRUE(summary_of(GetParam(), false)["run"].contains(key)) << key;
 }
 
 INSTANTIATE_TEST_SUITE_P(Companies, Schema,
@@ -75,6 +77,12 @@ TEST_P(SchemaRefuses, WhatIsMissingUnknownOrOfAnotherKind) {
   ASSERT_EQ(errors(good), "");
   Json bad = good;
   bad["run"]["schema"] = 2;
+  EXPECT_NE(errors(bad), "");
+  bad = good;
+  bad["run"]["id"] = "not an id";
+  EXPECT_NE(errors(bad), "");
+  bad = good;
+  bad["run"]["complete"] = "yes";
   EXPECT_NE(errors(bad), "");
   for (const char* path :
        {"/run/schema", "/results/seed", "/results/fcf_musd/total/plan", "/results/covenants/0/breach/within",

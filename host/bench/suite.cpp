@@ -25,7 +25,7 @@
 #include "host/figures/catalogue.hpp"
 #include "host/plan/make_plan.hpp"
 #include "host/plan/plan_table.hpp"
-#include "host/report/files.hpp"
+#include "host/report/folder.hpp"
 #include "host/report/report.hpp"
 #include "host/risk/analysis.hpp"
 #include "host/run/run.hpp"
@@ -361,7 +361,8 @@ class Suite {
             "--backend", settings_.backend,
             "--threads", std::to_string(settings_.threads),
             "--isa",     settings_.isa,
-            "--out",     out.string()};
+            "--out",     out.string(),
+            "--quiet"};
         row(
             path_row(fmt::format("whole/cold/{}/{}", name, short_count(count)), c, static_cast<double>(count)),
             expected,
@@ -374,14 +375,15 @@ class Suite {
             [&] { run_program_of(settings_.program, arguments); });
         const auto in_process = [&](std::uint64_t n) {
           const Company fresh = load(name, kHorizons[0]);
-          report::write_files(
-              out, report::result_files(fresh, headroom::run(fresh, *backend_, request(n, true)), {}));
+          report::RunFacts facts;
+          facts.id = report::new_run_id();
+          report::ResultFolder(out).write(
+              facts.id, report::result_files(fresh, headroom::run(fresh, *backend_, request(n, true)), facts));
         };
         row(
             path_row(fmt::format("whole/warm/{}/{}", name, short_count(count)), c, static_cast<double>(count)),
             expected,
             [&] {
-              report::prepare_folder(out);
               in_process(1000);
               return written();
             },

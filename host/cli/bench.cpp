@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <regex>
+#include <system_error>
 
 #include "host/bench/suite.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
+#include "host/cli/streams.hpp"
 #include "host/cpu/isa.hpp"
 #include "host/report/files.hpp"
 #include "host/run/backend.hpp"
@@ -31,7 +32,8 @@ Usage bench_usage() {
   add("row-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
       "skip a row that would take longer (its name is still printed); 3600 runs all rows");
   add("backend", po::value<std::string>()->default_value("auto")->value_name("B"), "auto, cpu or cuda");
-  add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"),
+      "CPU threads; 0: one for each core that the process may use");
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto, baseline, avx2 or avx512");
   add("configs", po::value<std::string>()->default_value("configs")->value_name("DIR"),
@@ -57,7 +59,8 @@ bench::Settings read_settings(const po::variables_map& options) {
   settings.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
   settings.isa = parse_isa(options);
   settings.configs = options["configs"].as<std::string>();
-  if (!std::filesystem::exists(std::filesystem::path(settings.configs) / "demo.toml")) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::path(settings.configs) / "demo.toml", ignored)) {
     throw UsageError(fmt::format("no demo.toml in '{}'; give --configs the folder of the companies' configs",
                                  settings.configs));
   }
@@ -79,34 +82,36 @@ int bench_command(const Arguments& arguments) {
   const std::filesystem::path json = parse_path(*options, "json");
   if (!json.empty()) report::prepare_file(json);
 
-  const StopOnInterrupt guard;
+  const StopOnSignals guard(!json.empty());
   std::vector<bench::Row> rows;
   bool wrong = false, interrupted = false;
-  fmt::print("{}{}\n{}", device, chosen.reason.empty() ? "" : " (" + chosen.reason + ")", bench::table_head());
+  show(fmt::format("{}{}\n{}", device, chosen.reason.empty() ? "" : " (" + chosen.reason + ")",
+                   bench::table_head()));
   try {
     bench::run_suite(settings, [&](const bench::Row& row) {
       rows.push_back(row);
       wrong = wrong || row.wrong;
-      fmt::print("{}", bench::table_line(row));
-      std::fflush(stdout);
+      show(bench::table_line(row));
+      // Nobody sees the rows to come.
+      if (json.empty() && !output_trouble().empty()) throw report::OutputError(output_trouble());
     });
   } catch (const Interrupted&) {
     interrupted = true;
   }
   if (rows.empty() && !interrupted)
     throw UsageError(fmt::format("no row's name holds '{}'; nothing was measured or written", settings.filter));
-  fmt::print("{}", bench::table_foot());
-  std::fflush(stdout);
+  show(bench::table_foot());
   if (!json.empty() && !rows.empty()) {
     std::vector<std::string> command = {"headroom", "bench"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     report::write_file(json, bench::to_json(settings, command, device, rows, !interrupted));
   }
   if (interrupted) {
-    fmt::print(stderr, "headroom: interrupted; {} rows were measured{}\n", rows.size(),
-               json.empty() || rows.empty() ? "" : ", and written as not complete");
+    say(fmt::format("interrupted; {} rows were measured{}", rows.size(),
+                    json.empty() || rows.empty() ? "" : ", and written as not complete"));
     return kInterrupted;
   }
+  if (wrong) say("the answer of a row is wrong: its time means nothing. " + std::string(kIdentityRemedy));
   return wrong ? kIdentityFailed : kOk;
 }
 

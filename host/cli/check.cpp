@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include "host/cli/options.hpp"
+#include "host/cli/streams.hpp"
 #include "host/report/report.hpp"
 
 namespace headroom::cli {
@@ -26,7 +25,7 @@ int check_command(const Arguments& arguments) {
   const auto options = parse(check_usage(), arguments);
   if (!options) return kOk;
   const Company company = load(*options);
-  fmt::print("{}", report::check_text(company, company.data.view()));
+  show(report::check_text(company, company.data.view()));
   return kOk;
 }
 

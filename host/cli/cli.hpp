@@ -18,12 +18,17 @@ enum ExitCode : int {
   kIdentityFailed =
       3,               // the run's books do not balance on some path, or a benchmark's answer is wrong; printed
   kBackendFailed = 4,  // the backend asked for is not available, or failed
-  kCannotWrite = 5,    // the result was printed, but its files could not be written
-  kInterrupted = 130,  // Ctrl-C; the result covers the paths that were done, if any
+  kCannotWrite = 5,    // the result could not be shown, or its files could not be written
+  kInterrupted = 130,  // asked to stop; the result covers the paths that were done, if any
 };
 constexpr const char* kExitCodes =
     "Exit codes: 0 done, 2 wrong command line or config, 3 a model identity is violated (the result is\n"
-    "printed), 4 backend unavailable or failed, 5 output files cannot be written, 130 interrupted.\n";
+    "printed), 4 backend unavailable or failed, 5 output cannot be written, 130 interrupted.\n";
+// What to do about kIdentityFailed.
+constexpr const char* kIdentityRemedy =
+    "Look for an amount of a wrong size in the config; if there is none, this is a fault of headroom: report "
+    "it "
+    "with the config, the command and headroom info";
 
 using Arguments = std::vector<std::string>;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "host/cli/options.hpp"
+#include "host/cli/streams.hpp"
 #include "host/figures/catalogue.hpp"
 #include "host/report/report.hpp"
 
@@ -43,8 +43,8 @@ int figures_command(const Arguments& arguments) {
   if (const auto unknown = unmatched(all, scenario, patterns); !unknown.empty())
     throw UsageError(fmt::format("{} names no figure of {}; leave --figures out to see all names",
                                  unknown.front(), company.name));
-  fmt::print("{}", report::figure_names(figures_of(all, select_figures(all, scenario, {}),
-                                                   blank_report(scenario, {}), patterns)));
+  show(report::figure_names(
+      figures_of(all, select_figures(all, scenario, {}), blank_report(scenario, {}), patterns)));
   return kOk;
 }
 

@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C ends the work between two of its steps; a second Ctrl-C ends the program at once.
+// A request to stop (Ctrl-C, or SIGTERM of Slurm, systemd, Kubernetes, timeout) ends the work between two of
+// its steps. A second request ends the program at once.
 #pragma once
 
 #include <atomic>
-#include <csignal>
 
 namespace headroom::cli {
 
-inline std::atomic<bool> stop_asked = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
+extern std::atomic<bool> stop_asked;
 
-class StopOnInterrupt {
+// SIGINT, SIGTERM and SIGXCPU set stop_asked. SIGHUP (a lost terminal) does so too, unless the result is
+// `kept` in a file: then the work goes on. A signal that the parent has ignored stays ignored.
+class StopOnSignals {
  public:
-  StopOnInterrupt() {
-    stop_asked = false;
-    std::signal(SIGINT, [](int) {
-      stop_asked = true;
-      std::signal(SIGINT, SIG_DFL);
-    });
-  }
-  ~StopOnInterrupt() { std::signal(SIGINT, SIG_DFL); }
-  StopOnInterrupt(const StopOnInterrupt&) = delete;
-  StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
+  explicit StopOnSignals(bool kept);
+  ~StopOnSignals();
+  StopOnSignals(const StopOnSignals&) = delete;
+  StopOnSignals& operator=(const StopOnSignals&) = delete;
 };
 
 }  // namespace headroom::cli

@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <iostream>
 #include <sstream>
 
+#include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
 
 namespace headroom::cli {
@@ -58,10 +59,14 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
 
 // The value of an option that accepts only a few words.
 std::string parse_word(const po::variables_map& options, const char* name,
-                       const std::vector<std::string>& words) {
+                       const std::vector<std::string>& words,
+                       const std::vector<std::pair<std::string, std::string>>& other_names = {}) {
   std::string given = options[name].as<std::string>();
   if (std::find(words.begin(), words.end(), given) != words.end()) return given;
-  const auto nearest = config::nearest(given, words);
+  auto nearest = config::nearest(given, words);
+  for (const auto& [other, word] : other_names) {
+    if (strcasecmp(given.c_str(), other.c_str()) == 0) nearest = word;
+  }
   throw UsageError(fmt::format("--{} '{}' is not one of {}{}", name, given, fmt::join(words, ", "),
                                nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
 }
@@ -101,7 +106,7 @@ std::optional<po::variables_map> parse(const Usage& usage, const Arguments& argu
     throw UsageError(fmt::format("{}; {}", error.what(), see_help(usage)));
   }
   if (found.count("help") != 0) {
-    std::cout << usage_text(usage);
+    show(usage_text(usage));
     return {};
   }
   check_config_argument(usage, found);
@@ -116,6 +121,26 @@ std::optional<Integer> whole_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return {};
   return value;
+}
+
+// 1000000, 1e6, 1M, 250k, 1_000_000. With a suffix or exponent, up to 2^53: a double holds it exactly.
+std::optional<std::uint64_t> whole_count(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c != '_') digits += c;
+  }
+  if (const auto value = whole_number<std::uint64_t>(digits)) return value;
+  double factor = 1;
+  for (const auto& [suffix, value] : {std::pair("kK", 1e3), {"M", 1e6}, {"G", 1e9}}) {
+    if (!digits.empty() && std::string_view(suffix).find(digits.back()) != std::string_view::npos)
+      factor = value;
+  }
+  if (factor > 1) digits.pop_back();
+  const auto number = whole_number<double>(digits);
+  if (!number) return {};
+  const double value = *number * factor;
+  if (!(value >= 0 && value <= 0x1p53) || value != std::floor(value)) return {};
+  return static_cast<std::uint64_t>(value);
 }
 
 }  // namespace
@@ -133,44 +158,19 @@ Company load(const po::variables_map& options) {
 }
 
 std::uint64_t parse_paths(std::string_view option, std::string_view text) {
-  const auto fail = [=] {
-    return UsageError(
+  constexpr std::uint64_t kMost = 8589934591;
+  const auto paths = whole_count(text);
+  if (!paths || *paths < 1 || *paths > kMost) {
+    throw UsageError(
         fmt::format("--{} '{}' is not a whole number of at least 1 and below 2^33; "
                     "as in --{} 1000000, 1e6, 1M or 250k",
                     option, text, option));
-  };
-  std::string digits;
-  for (const char c : text) {
-    if (c != '_') digits += c;
   }
-  double factor = 1;
-  if (!digits.empty()) {
-    switch (digits.back()) {
-      case 'k':
-      case 'K':
-        factor = 1e3;
-        break;
-      case 'M':
-        factor = 1e6;
-        break;
-      case 'G':
-        factor = 1e9;
-        break;
-      default:
-        break;
-    }
-    if (factor > 1) digits.pop_back();
-  }
-  const auto number = whole_number<double>(digits);
-  if (!number) throw fail();
-  const double paths = *number * factor;
-  constexpr double kMost = 8589934591.0;
-  if (!(paths >= 1 && paths <= kMost) || paths != std::floor(paths)) throw fail();
-  return static_cast<std::uint64_t>(paths);
+  return *paths;
 }
 
 std::uint64_t parse_seed(std::string_view option, std::string_view text) {
-  const auto value = whole_number<std::uint64_t>(text);
+  const auto value = whole_count(text);
   if (!value) {
     throw UsageError(
         fmt::format("--{} '{}' is not a whole number from 0 to 2^64 - 1; as in --{} 1", option, text, option));
@@ -198,7 +198,8 @@ std::vector<std::string> parse_patterns(std::string_view text) {
 }
 
 std::string parse_backend(const po::variables_map& options) {
-  return parse_word(options, "backend", {"auto", "cpu", "cuda"});
+  return parse_word(options, "backend", {"auto", "cpu", "cuda"},
+                    {{"gpu", "cuda"}, {"nvidia", "cuda"}, {"card", "cuda"}});
 }
 
 std::string parse_isa(const po::variables_map& options) {

@@ -35,9 +35,9 @@ std::optional<po::variables_map> parse(const Usage& usage, const Arguments& argu
 // Loads the company of the parsed config options. Throws config::ConfigError.
 Company load(const po::variables_map& options);
 
-// 1000000, 1e6, 1M, 250k, 1_000_000: a whole number from 1 to 2^33 - 1. Throws UsageError.
+// 1000000, 1e6, 1M, 250k, 1_000_000: a whole number from 1 to 2^33 - 1 (parse_paths), or up to 2^64 - 1
+// (parse_seed). A whole number between two bounds (parse_count). The error, UsageError, names `option`.
 std::uint64_t parse_paths(std::string_view option, std::string_view text);
-// A whole number up to 2^64 - 1; a whole number between two bounds. The error names `option`.
 std::uint64_t parse_seed(std::string_view option, std::string_view text);
 int parse_count(std::string_view option, std::string_view text, int least, int most);
 // Patterns of figure names, separated by commas. Throws UsageError if there are none.

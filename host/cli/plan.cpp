@@ -2,9 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstdio>
-
 #include "host/cli/options.hpp"
+#include "host/cli/streams.hpp"
 #include "host/plan/make_plan.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/format.hpp"
@@ -39,13 +38,11 @@ int plan_command(const Arguments& arguments) {
   make_plan(company.data);
   const Scenario scenario = company.data.view();
   const PlanTable table = plan_table(company, scenario, plan_trace(scenario));
-  fmt::print("{}",
-             report::plan_text(company, scenario, table, check_guidance(company, scenario, table, nullptr)));
+  show(report::plan_text(company, scenario, table, check_guidance(company, scenario, table, nullptr)));
   const std::vector<std::string> violated = violation_names(plan_violations(scenario));
   if (violated.empty()) return kOk;
-  std::fflush(stdout);
-  fmt::print(stderr, "headroom: the plan violates identities of the model ({}); it is not to be trusted\n",
-             fmt::join(violated, ", "));
+  say(fmt::format("the plan violates identities of the model ({}); it is not to be trusted. {}",
+                  fmt::join(violated, ", "), kIdentityRemedy));
   return kIdentityFailed;
 }
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <new>
 
 #include "headroom_build.hpp"
 #include "host/cli/cli.hpp"
+#include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
 #include "host/report/files.hpp"
 #include "host/run/backend.hpp"
@@ -32,19 +32,20 @@ constexpr std::array<Command, 6> kCommands = {
       "the cost of a run on this machine, row by row, each checked before it is timed"}}};
 
 void print_help() {
-  fmt::print(
+  std::string text =
       "headroom: a Monte Carlo risk engine for companies that rent out GPUs. A config of the company goes\n"
       "in; distributions of free cash flow and probabilities of covenant breach come out. It runs on a\n"
       "GPU if there is one, else on the CPU; both give the same results, bit for bit.\n\n"
-      "Usage: headroom COMMAND [CONFIG] [options]\n\n");
-  for (const Command& command : kCommands) fmt::print("  {:<7} {}\n", command.name, command.about);
-  fmt::print(
+      "Usage: headroom COMMAND [CONFIG] [options]\n\n";
+  for (const Command& command : kCommands) text += fmt::format("  {:<7} {}\n", command.name, command.about);
+  text += fmt::format(
       "\nheadroom COMMAND --help lists a command's options; headroom --version prints the version.\n\n"
       "Examples:\n"
       "  headroom check configs/demo.toml\n"
       "  headroom plan configs/coreweave-1q26.toml\n"
       "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n\n{}",
       kExitCodes);
+  show(text);
 }
 
 int unknown_command(const std::string& name) {
@@ -62,12 +63,18 @@ int dispatch(const Arguments& arguments) {
     return kBadInput;
   }
   const std::string& name = arguments.front();
+  if (name == "help" && arguments.size() > 1) {
+    if (arguments.size() > 2)
+      throw UsageError(fmt::format("'{}' is one word too many; headroom help takes one command", arguments[2]));
+    if (arguments[1].starts_with("-")) throw UsageError("headroom help takes a command; see headroom --help");
+    return dispatch({arguments[1], "--help"});
+  }
   if (name == "--help" || name == "-h" || name == "help") {
     print_help();
     return kOk;
   }
   if (name == "--version") {
-    fmt::print("headroom {} ({})\n", build::version, build::commit);
+    show(fmt::format("headroom {} ({})\n", build::version, build::commit));
     return kOk;
   }
   for (const Command& command : kCommands) {
@@ -79,41 +86,42 @@ int dispatch(const Arguments& arguments) {
 }  // namespace
 
 int run_program(const Arguments& arguments) {
+  prepare_streams();
   int code = kOk;
   try {
     code = dispatch(arguments);
   } catch (const UsageError& error) {
-    fmt::print(stderr, "headroom: {}\n", error.what());
-    return kBadInput;
+    say(error.what());
+    code = kBadInput;
   } catch (const config::ConfigError& error) {
-    std::string text = error.what();
-    if (text.empty() || text.back() != '\n') text += '\n';
     const std::size_t count = error.problems().size();
-    fmt::print(stderr, "{}headroom: {} problem{} in the config; nothing was run\n", text, count,
-               count == 1 ? "" : "s");
-    return kBadInput;
+    say_lines(error.what());
+    say_lines(
+        fmt::format("\nheadroom: {} problem{} in the config; nothing was run\n", count, count == 1 ? "" : "s"));
+    code = kBadInput;
   } catch (const MemoryError& error) {
-    fmt::print(stderr, "headroom: {}\n", error.what());
-    return kBadInput;
+    say(error.what());
+    code = kBadInput;
   } catch (const UnknownFigure& error) {
-    fmt::print(stderr, "headroom: {}; headroom figures CONFIG lists the names\n", error.what());
-    return kBadInput;
+    say(fmt::format("{}; headroom figures CONFIG lists the names", error.what()));
+    code = kBadInput;
   } catch (const report::OutputError& error) {
-    fmt::print(stderr, "headroom: {}\n", error.what());
-    return kCannotWrite;
+    say(error.what());
+    code = kCannotWrite;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "headroom: out of memory; run fewer paths (--paths)\n");
-    return kBackendFailed;
+    say(!arguments.empty() && arguments.front() == "run"
+            ? "out of memory; run fewer paths (--paths)"
+            : "out of memory; use a smaller config, or a machine with more memory");
+    code = kBackendFailed;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "headroom: {}\n", error.what());
-    return std::ferror(stdout) != 0 ? kCannotWrite : kBackendFailed;
+    say(error.what());
+    code = kBackendFailed;
   }
   // With a full disk or a closed pipe behind standard output, nobody saw the result.
-  if (std::fflush(stdout) != 0 && code == kOk) {
-    fmt::print(stderr, "headroom: cannot write to standard output\n");
-    return kCannotWrite;
-  }
-  return code;
+  const std::string trouble = close_output();
+  if (trouble.empty()) return code;
+  say(trouble);
+  return code == kOk || code == kInterrupted ? kCannotWrite : code;
 }
 
 }  // namespace headroom::cli

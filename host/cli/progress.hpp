@@ -1,31 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// A progress bar on a terminal, silence in a pipe.
+// How far a run is: a bar on a terminal, and a line now and then in a log.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace headroom::cli {
 
-// Draws on standard error, at most ten times a second, and erases itself at the end.
+// Writes to standard error. The bar is drawn at most ten times a second, fits the terminal's width (COLUMNS if
+// set) and erases itself at the end. Where standard error is not a terminal, a line is written each `seconds`
+// after the first `seconds`. If quiet, nothing is written.
 class Progress {
  public:
-  Progress();
+  Progress(bool quiet, int seconds);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void update(std::uint64_t done, std::uint64_t total);
-  std::uint64_t done() const { return done_; }
+  void update(std::uint64_t done, std::uint64_t total) noexcept;
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  bool terminal_;
+  bool quiet_, terminal_;
   bool drawn_ = false;
-  std::uint64_t done_ = 0;
+  std::chrono::seconds interval_;
   Clock::time_point start_ = Clock::now();
-  Clock::time_point last_{};
+  Clock::time_point last_ = start_;
 };
+
+// "[####....]  50%  text" within so many columns. Without room for a bar, as much of the text as fits.
+std::string progress_bar(double share, const std::string& text, int columns);
+
+// The columns of the terminal behind standard error: COLUMNS, or what the terminal says, or 80.
+int terminal_columns();
+
+// A point in time as UTC: 2026-11-25T14:03:59Z.
+std::string utc(std::chrono::system_clock::time_point time);
 
 }  // namespace headroom::cli

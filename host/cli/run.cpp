@@ -2,16 +2,20 @@
 #include "host/run/run.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <array>
-#include <cstdio>
+#include <chrono>
 #include <limits>
+#include <optional>
 
 #include "headroom_build.hpp"
 #include "host/cli/interrupt.hpp"
 #include "host/cli/options.hpp"
 #include "host/cli/progress.hpp"
-#include "host/report/files.hpp"
+#include "host/cli/streams.hpp"
+#include "host/report/folder.hpp"
 #include "host/report/report.hpp"
 #include "host/run/backend.hpp"
 
@@ -38,14 +42,19 @@ Usage run_usage() {
       "index of the first path, to repeat part of a larger run or a single path");
   add("backend", po::value<std::string>()->default_value("auto")->value_name("B"),
       "auto (a CUDA card if one is available, else the CPU), cpu or cuda");
-  add("threads", po::value<std::string>()->default_value("0")->value_name("K"), "CPU threads; 0: all cores");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"),
+      "CPU threads; 0: one for each core that the process may use");
   add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
       "CPU instruction set: auto (the best of this processor), baseline, avx2 or avx512");
   add("out", po::value<std::string>()->value_name("DIR"),
-      "write summary.json, fcf.csv, covenants.csv, monthly.csv and results.csv into DIR");
+      "write summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv, inputs.toml (the config as used) "
+      "and manifest.json into DIR, all together");
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
       "also observe and print the figures with these names, separated by commas: "
       "'breach.*.24m,debt.2027-12.*'; headroom figures lists all names");
+  add("quiet", "no progress on standard error");
+  add("progress-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
+      "where standard error is not a terminal: a line of progress every S seconds");
   add_config_options(usage);
   usage.examples =
       "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n"
@@ -57,6 +66,9 @@ Usage run_usage() {
 struct Invocation {
   Request request{};
   std::string backend{}, folder{};
+  std::vector<std::string> command{};
+  bool quiet = false;
+  int progress_seconds = 0;
 };
 
 Invocation read_invocation(const po::variables_map& options) {
@@ -75,12 +87,20 @@ Invocation read_invocation(const po::variables_map& options) {
   if (options.count("figures") != 0) request.figures = parse_patterns(options["figures"].as<std::string>());
   invocation.folder = parse_path(options, "out");
   request.by_month = !invocation.folder.empty();
+  invocation.quiet = options.count("quiet") != 0;
+  invocation.progress_seconds =
+      parse_count("progress-seconds", options["progress-seconds"].as<std::string>(), 1, 86400);
   request.stop = &stop_asked;
   return invocation;
 }
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 int interrupted(std::uint64_t done, std::uint64_t total) {
-  fmt::print(stderr, "headroom: interrupted; {} of {} paths were done, nothing was written\n", done, total);
+  say(fmt::format("interrupted; {} of {} paths were done, nothing was written", done, total));
   return kInterrupted;
 }
 
@@ -92,12 +112,14 @@ int run(const Company& company, const Invocation& invocation) {
     check_memory(*chosen.backend, company.data.view(), request.paths.count, request.exact_paths,
                  request.threads);
   }
-  if (!folder.empty()) report::prepare_folder(folder);
+  const auto started = std::chrono::system_clock::now();
+  std::optional<report::ResultFolder> results;
+  if (!folder.empty()) results.emplace(folder);
 
   Result result;
   std::uint64_t done = 0;
   try {
-    Progress progress;
+    Progress progress(invocation.quiet, invocation.progress_seconds);
     request.progress = [&](std::uint64_t now, std::uint64_t total) {
       done = now;
       progress.update(now, total);
@@ -119,30 +141,45 @@ int run(const Company& company, const Invocation& invocation) {
   facts.isa = request.isa;
   facts.simulation_seconds = result.answers.seconds;
   facts.analysis_seconds = result.analysis_seconds;
+  facts.id = report::new_run_id();
+  facts.command = invocation.command;
+  facts.host = host_name();
+  facts.started = utc(started);
+  facts.finished = utc(std::chrono::system_clock::now());
+  facts.asked_paths = request.paths.count;
+  facts.exact_paths = request.exact_paths;
+  // All paths were done: a request to stop that came later has cut nothing.
+  const bool interrupted_early = risk.paths < request.paths.count;
   // Write the files before the text, because a reader may close the pipe.
   std::string trouble;
-  if (!folder.empty()) {
+  if (results) {
     try {
-      report::write_files(folder, report::result_files(company, result, facts));
+      results->write(facts.id, report::result_files(company, result, facts));
     } catch (const report::OutputError& error) {
       trouble = error.what();
     }
   }
-  fmt::print("{}", report::run_text(company, scenario, risk, result.guidance, facts));
-  if (!request.figures.empty()) fmt::print("{}", report::figures_text(result.figures(request.figures)));
+  show(report::run_text(company, scenario, risk, result.guidance, facts));
+  if (!request.figures.empty()) show(report::figures_text(result.figures(request.figures)));
   if (!folder.empty() && trouble.empty())
-    fmt::print("Written to {}: summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv\n", folder);
-  std::fflush(stdout);
+    show(fmt::format("Written to {}: {}\n", folder, fmt::join(report::kResultNames, ", ")));
 
-  if (stop_asked) {
-    fmt::print(stderr, "headroom: interrupted; the result is that of the first {} of {} paths\n", risk.paths,
-               request.paths.count);
+  if (interrupted_early) {
+    say(fmt::format("interrupted; the result is that of the first {} of {} paths", risk.paths,
+                    request.paths.count));
   }
-  if (!trouble.empty())
-    fmt::print(stderr, "headroom: {}; the result is printed above, old files are untouched\n", trouble);
-  if (risk.violations.paths > 0) return kIdentityFailed;
-  if (stop_asked) return kInterrupted;
-  return trouble.empty() ? kOk : kCannotWrite;
+  if (!trouble.empty()) {
+    say(trouble + (output_trouble().empty() ? "; the result is printed above" : ""));
+  }
+  if (risk.violations.paths > 0) {
+    say(
+        fmt::format("{} paths violate identities of the model; the result is not to be trusted. {}. To repeat "
+                    "the first of them: --seed {} --first-path {} --paths 1",
+                    risk.violations.paths, kIdentityRemedy, risk.seed, risk.violations.first_path));
+    return kIdentityFailed;
+  }
+  if (!trouble.empty()) return kCannotWrite;
+  return interrupted_early ? kInterrupted : kOk;
 }
 
 }  // namespace
@@ -150,8 +187,10 @@ int run(const Company& company, const Invocation& invocation) {
 int run_command(const Arguments& arguments) {
   const auto options = parse(run_usage(), arguments);
   if (!options) return kOk;
-  const Invocation invocation = read_invocation(*options);
-  const StopOnInterrupt guard;
+  Invocation invocation = read_invocation(*options);
+  invocation.command = {"headroom", "run"};
+  invocation.command.insert(invocation.command.end(), arguments.begin(), arguments.end());
+  const StopOnSignals guard(!invocation.folder.empty());
   return run(load(*options), invocation);
 }
 

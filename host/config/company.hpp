@@ -60,6 +60,7 @@ struct Company {
   std::vector<config::Override> overrides{};
   std::string hash{};            // hash of canonical_text
   std::string canonical_text{};  // the effective config
+  std::string inputs{};          // the effective config as one TOML file
   ScenarioData data{};
 };
 

@@ -278,6 +278,7 @@ Company load_company(const config::Sources& sources, std::optional<int> months) 
   company.overrides = document.overrides();
   company.hash = document.hash();
   company.canonical_text = document.canonical_text();
+  company.inputs = document.toml_text();
   return company;
 }
 

@@ -637,7 +637,14 @@ void load_tranches(Loading& in) {
 }
 
 void load_covenants(Loading& in) {
-  for (const Table& each : in.root.tables("covenant")) read_covenant(in, each);
+  const std::vector<Table> covenants = in.root.tables("covenant");
+  // A run counts the paths of each pair of covenants.
+  constexpr std::size_t kMost = 256;
+  if (covenants.size() > kMost) {
+    in.problems.add(in.root.place("covenant"), fmt::format("'covenant' has {} entries", covenants.size()),
+                    fmt::format("at most {} are possible", kMost), "leave out those that are never near");
+  }
+  for (std::size_t i = 0; i < std::min(covenants.size(), kMost); ++i) read_covenant(in, covenants[i]);
   // Finds the tranches that a breach can reach. Paths do no such work for the others.
   for (const Covenant& c : in.data.covenant) {
     for (std::int32_t k = 0; k < c.targets; ++k) {

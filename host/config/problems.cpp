@@ -7,12 +7,25 @@
 #include <tuple>
 #include <utility>
 
+#include "host/config/printable.hpp"
+
 namespace headroom::config {
 
 namespace {
 
 auto order(const Problem& problem) {
   return std::tie(problem.file, problem.line, problem.column, problem.text);
+}
+
+// Longer words are not compared: the table of distances grows with the product of the lengths.
+constexpr std::size_t kLongestWord = 100;
+// A message longer than this is cut, part by part.
+constexpr std::size_t kMostBytes = 1500;
+
+std::string folded(std::string_view word) {
+  std::string out(word);
+  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return out;
 }
 
 // Optimal string alignment distance: no substring is edited twice.
@@ -40,7 +53,9 @@ std::string to_string(const Place& place) {
 
 void Problems::add(const Place& place, std::string_view problem, std::string_view why,
                    std::string_view remedy) {
-  list_.push_back({place.file, place.line, place.column, fmt::format("{} ({}); {}", problem, why, remedy)});
+  list_.push_back(
+      {place.file, place.line, place.column,
+       fmt::format("{} ({}); {}", cut(problem, kMostBytes), cut(why, kMostBytes), cut(remedy, kMostBytes))});
 }
 
 std::vector<Problem> Problems::sorted() const {
@@ -58,21 +73,40 @@ void Problems::throw_if_any() const {
 ConfigError::ConfigError(std::vector<Problem> problems) : problems_(std::move(problems)) {
   for (const Problem& each : problems_) {
     if (!text_.empty()) text_ += '\n';
-    text_ += fmt::format("{}:{}:{}: {}", each.file, each.line, each.column, each.text);
+    text_ += fmt::format("{}:{}:{}: {}", printable(cut(each.file, kMostBytes)), each.line, each.column,
+                         printable(each.text));
   }
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
+  if (word.size() > kLongestWord) return std::nullopt;
+  const std::string wanted = folded(word);
+  const std::size_t most = std::max<std::size_t>(1, word.size() / 3);
   std::optional<std::string> found;
+  std::tuple<std::size_t, bool, std::size_t> best;
   for (const std::string& each : candidates) {
-    const std::size_t distance = edit_distance(word, each);
-    if (distance < best) {
-      best = distance;
-      found = each;
-    }
+    const std::size_t longer = std::max(each.size(), word.size()) - std::min(each.size(), word.size());
+    if (each.size() > kLongestWord || longer > most) continue;
+    const std::string candidate = folded(each);
+    const std::size_t distance = edit_distance(wanted, candidate);
+    if (distance > most) continue;
+    // Of equal distances, "A" for "A-" before "AA", and the same letter case before another.
+    const bool begins = !candidate.empty() && (wanted.starts_with(candidate) || candidate.starts_with(wanted));
+    const std::tuple rank(distance, !begins, edit_distance(word, each));
+    if (found && rank >= best) continue;
+    best = rank;
+    found = each;
   }
   return found;
+}
+
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (text.size() > kMostBytes / 2) return text + fmt::format(", ... ({} in all)", words.size());
+    text += (text.empty() ? "" : ", ") + cut(word, 80);
+  }
+  return text;
 }
 
 }  // namespace headroom::config

@@ -52,8 +52,12 @@ class ConfigError : public std::exception {
   std::string text_;
 };
 
-// The candidate with the least Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), if
-// that distance is at most a third of the word's length (and at least 1 is allowed).
+// The candidate with the least Damerau-Levenshtein distance (insert, delete, replace, swap neighbours; upper
+// and lower case are one), if that distance is at most a third of the word's length (and at least 1 is
+// allowed). Of several, one that begins as the word does. Words of more than 100 bytes have none.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// The words of a message, separated by commas; of a long list the first ones and their number.
+std::string listed(const std::vector<std::string>& words);
 
 }  // namespace headroom::config

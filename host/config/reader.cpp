@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/config/reader.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
-#include <sstream>
 #include <variant>
+
+#include "host/config/printable.hpp"
 
 namespace headroom::config {
 
@@ -62,6 +68,14 @@ struct Node {
 
 namespace {
 
+// ---- Limits: far beyond any company, and far below what ends the stack or the memory. ----
+
+constexpr std::size_t kMostBytes = std::size_t{16} << 20U;  // of a file
+constexpr std::size_t kMostParts = 32;                      // of a key: a.b.c has 3
+constexpr std::size_t kMostNested = 32;                     // brackets in brackets
+constexpr std::size_t kMostIncludes = 32;                   // files, each included by the one before
+constexpr std::size_t kMostElements = 4096;                 // of an array of tables
+
 // ---- Wording of messages. ----
 
 const std::string& id_of(const Node& node) {
@@ -99,6 +113,9 @@ std::string quoted(const std::string& text) {
 
 std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
+// A text of a message: long ones are cut.
+std::string in_quotes(const std::string& text) { return quoted(cut(text, 80)); }
+
 // One line of TOML. A whole number and an equal decimal give the same text.
 std::string value_text(const Node& node) {
   std::vector<std::string> parts;
@@ -117,6 +134,7 @@ std::string value_text(const Node& node) {
 
 // A value as a message shows it: in full if it is short.
 std::string described(const Node& node) {
+  if (const auto* text = std::get_if<std::string>(&node.value)) return in_quotes(*text);
   return node.is<TableTag>() || node.is<ListTag>() ? kind_name(node) : value_text(node);
 }
 
@@ -201,9 +219,29 @@ std::string path_to(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
+bool has_tables(const Node& list) {
+  return list.is<ListTag>() && !list.items.empty() &&
+         std::all_of(list.items.begin(), list.items.end(), [](const Node& e) { return e.is<TableTag>(); });
+}
+
+// An element without an id cannot be merged by id, and must not replace a whole list of those that have one.
+void report_no_id(const Node& element, const std::string& path, Problems& problems) {
+  const Node* id = element.find("id");
+  if (id == nullptr) {
+    problems.add(element.place, fmt::format("'id' is missing from [[{}]]", path),
+                 "the elements are merged by their ids", "add id = ...");
+  } else if (!id->is<std::string>()) {
+    problems.add(id->place, "'id' is " + kind_name(*id), "a text is expected", "write it in quotes");
+  }
+}
+
 // Merges `over` into `base`. Changes are recorded in `log`, if given.
-void merge(Node& base, Node over, const std::string& path, std::vector<Override>* log) {
+void merge(Node& base, Node over, const std::string& path, std::vector<Override>* log, Problems& problems) {
   const bool by_id = is_list_by_id(base) && is_list_by_id(over);
+  if (!by_id && is_list_by_id(base) && has_tables(over)) {
+    for (const Node& each : over.items) report_no_id(each, path, problems);
+    return;
+  }
   if (!by_id && !(base.is<TableTag>() && over.is<TableTag>())) {
     if (log != nullptr) log->push_back({path, value_text(base), value_text(over), over.place});
     base.key_place = over.key_place;
@@ -216,7 +254,8 @@ void merge(Node& base, Node over, const std::string& path, std::vector<Override>
     const std::string at = path_to(path, by_id ? id_of(each) : each.key);
     Node* known = by_id ? find_id(base, id_of(each)) : base.find(each.key);
     if (known != nullptr) {
-      if (each.key != "id" || value_text(*known) != value_text(each)) merge(*known, std::move(each), at, log);
+      if (each.key != "id" || value_text(*known) != value_text(each))
+        merge(*known, std::move(each), at, log, problems);
       continue;
     }
     if (log != nullptr) log->push_back({at, "", value_text(each), by_id ? each.place : each.key_place});
@@ -228,19 +267,100 @@ void merge(Node& base, Node over, const std::string& path, std::vector<Override>
   }
 }
 
-std::optional<std::string> read_file(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (!stream || std::filesystem::is_directory(file)) return std::nullopt;
-  text << stream.rdbuf();
-  return text.str();
+// A file's text, or why there is none and what to do.
+struct FileText {
+  std::optional<std::string> text{};
+  std::string why{}, remedy = "correct the path";
+};
+
+// A config may come through a pipe of the shell, as in headroom check <(...). Devices and named pipes, which
+// may have no end, are refused.
+FileText read_file(const std::string& file) {
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const auto fail = [&](std::string why, std::string remedy = "correct the path") {
+    if (descriptor >= 0) close(descriptor);
+    return FileText{{}, std::move(why), std::move(remedy)};
+  };
+  if (descriptor < 0) {
+    if (errno == ENOENT) return fail("there is no file of that name");
+    if (errno == EACCES) return fail("permission is denied", "allow this user to read it");
+    return fail(std::strerror(errno));
+  }
+  struct stat status {};
+  struct statfs system {};
+  if (fstat(descriptor, &status) != 0 || fstatfs(descriptor, &system) != 0) return fail(std::strerror(errno));
+  const bool of_shell = S_ISFIFO(status.st_mode) && system.f_type == PIPEFS_MAGIC;
+  if (S_ISDIR(status.st_mode)) return fail("it is a folder", "name a file in it");
+  if (!S_ISREG(status.st_mode) && !of_shell)
+    return fail("it is a device or a named pipe", "name a regular file");
+  fcntl(descriptor, F_SETFL, O_RDONLY);
+  std::string text, part(1 << 16, '\0');
+  for (;;) {
+    const ssize_t got = ::read(descriptor, part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(std::strerror(errno));
+    if (got == 0) break;
+    text.append(part, 0, static_cast<std::size_t>(got));
+    if (text.size() > kMostBytes) return fail("it has more than 16 MiB", "name a config, or split it");
+  }
+  close(descriptor);
+  return {std::move(text)};
+}
+
+// The first place where keys or brackets are so deep that reading them would end the stack. Strings and
+// comments are skipped; what is wrong in another way is left to the parser.
+struct TooDeep {
+  std::uint32_t line = 1, column = 1;
+  const char* what = "";
+};
+
+std::optional<TooDeep> too_deep(std::string_view text) {
+  TooDeep at;
+  std::size_t parts = 1, nested = 0;
+  std::string_view quote;  // the quotes that end the string we are in
+  for (std::size_t i = 0; i < text.size(); ++i, ++at.column) {
+    const char c = text[i];
+    if (!quote.empty()) {
+      if (c == '\\' && quote.front() == '"') {
+        ++i, ++at.column;
+      } else if (text.substr(i).starts_with(quote)) {
+        i += quote.size() - 1;
+        quote = {};
+      } else if (c == '\n' && quote.size() == 1) {
+        quote = {};
+      }
+    } else if (c == '"' || c == '\'') {
+      const std::string_view three = text.substr(i, 3);
+      quote = three == "\"\"\"" || three == "\'\'\'" ? three : text.substr(i, 1);
+      i += quote.size() - 1;
+    } else if (c == '#') {
+      while (i + 1 < text.size() && text[i + 1] != '\n') ++i;
+    } else if (c == '.') {
+      at.what = "a key of more than 32 parts";
+      if (++parts > kMostParts) return at;
+    } else if (c == '[' || c == '{') {
+      at.what = "more than 32 brackets in each other";
+      parts = 1;
+      if (++nested > kMostNested) return at;
+    } else if (c == ']' || c == '}') {
+      nested -= nested > 0 ? 1 : 0;
+    } else if (c == '=' || c == ',' || c == '\n') {
+      parts = 1;
+    }
+    if (i < text.size() && text[i] == '\n') ++at.line, at.column = 0;
+  }
+  return std::nullopt;
 }
 
 // Reads a file and the files that it includes.
 class Loader {
  public:
-  Loader(const Sources& sources, Problems& problems)
-      : read_(sources.read ? sources.read : read_file), problems_(problems) {}
+  Loader(const Sources& sources, Problems& problems) : read_(read_file), problems_(problems) {
+    if (!sources.read) return;
+    read_ = [read = sources.read](const std::string& file) {
+      return FileText{read(file), "there is no file of that name"};
+    };
+  }
 
   Node load(const std::string& file, const Place& asked_at) {
     namespace fs = std::filesystem;
@@ -252,6 +372,12 @@ class Loader {
       return {};
     }
     if (!done_.insert(identity).second) return {};
+    if (open_.size() >= kMostIncludes) {
+      problems_.add(asked_at, fmt::format("'{}' is included too deep", cut(file, 200)),
+                    fmt::format("{} files include each other one below the other", kMostIncludes),
+                    "include it higher up");
+      return {};
+    }
     Node own = parse(file, asked_at);
     check_ids(own);
 
@@ -260,9 +386,13 @@ class Loader {
     if (const Node* include = own.find("include")) {
       if (!include->is<ListTag>()) wrong_include(*include);
       for (const Node& each : include->items) {
-        if (const auto* name = std::get_if<std::string>(&each.value)) {
+        const auto* name = std::get_if<std::string>(&each.value);
+        if (name != nullptr && printable(*name) != *name) {
+          problems_.add(each.place, fmt::format("{} is not a file name", in_quotes(*name)),
+                        "it holds a control character", "correct the path");
+        } else if (name != nullptr) {
           const fs::path included = (fs::path(file).parent_path() / *name).lexically_normal();
-          merge(below, load(included.string(), each.place), "", nullptr);
+          merge(below, load(included.string(), each.place), "", nullptr, problems_);
         } else {
           wrong_include(each);
         }
@@ -270,20 +400,24 @@ class Loader {
       std::erase_if(own.items, [](const Node& each) { return each.key == "include"; });
     }
     open_.pop_back();
-    merge(below, std::move(own), "", nullptr);
+    merge(below, std::move(own), "", nullptr, problems_);
     return below;
   }
 
  private:
   Node parse(const std::string& file, const Place& asked_at) {
-    const std::optional<std::string> text = read_(file);
-    if (!text) {
-      problems_.add(asked_at, fmt::format("cannot read '{}'", file), "there is no readable file of that name",
-                    "correct the path");
+    const FileText got = read_(file);
+    if (!got.text) {
+      problems_.add(asked_at, fmt::format("cannot read '{}'", cut(file, 200)), got.why, got.remedy);
+      return {};
+    }
+    if (const auto deep = too_deep(*got.text)) {
+      problems_.add({file, deep->line, deep->column}, deep->what, "no config is so deep",
+                    "correct the text here");
       return {};
     }
     try {
-      return convert(toml::parse(std::string_view(*text), std::string_view(file)), file);
+      return convert(toml::parse(std::string_view(*got.text), std::string_view(file)), file);
     } catch (const toml::parse_error& error) {
       problems_.add(place_of(error.source(), file), "not valid TOML", parse_failure(error),
                     "correct the text here");
@@ -311,11 +445,11 @@ class Loader {
       const Place& place = each.find("id")->place;
       const auto [first, is_new] = seen.emplace(id, place);
       if (!is_new) {
-        problems_.add(place, fmt::format("id {} is given twice", quoted(id)),
+        problems_.add(place, fmt::format("id {} is given twice", in_quotes(id)),
                       "first at " + to_string(first->second), "rename one of them");
       }
       if (id.find_first_not_of(id_letters) != id.npos) {
-        problems_.add(place, fmt::format("id {} cannot be addressed", quoted(id)),
+        problems_.add(place, fmt::format("id {} cannot be addressed", in_quotes(id)),
                       "an id is made of letters, digits, '-' and '_'", "rename it");
       }
     }
@@ -323,7 +457,7 @@ class Loader {
 
   static constexpr const char* id_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-  std::function<std::optional<std::string>(const std::string&)> read_;
+  std::function<FileText(const std::string&)> read_;
   Problems& problems_;
   std::vector<std::string> open_{};  // the files being read, each included by the one before
   std::set<std::string> done_{};
@@ -333,6 +467,10 @@ class Loader {
 std::optional<Node> parse_value(const std::string& assignment, std::size_t equals, const Place& place,
                                 Problems& problems) {
   const std::string text = assignment.substr(equals + 1);
+  if (const auto deep = too_deep(text)) {
+    problems.add(place, deep->what, "no config is so deep", "correct the value");
+    return std::nullopt;
+  }
   try {
     // Padded, so that columns are those in the argument.
     const std::string line = "v" + std::string(std::max<std::size_t>(equals, 1) - 1, ' ') + "=" + text;
@@ -345,7 +483,7 @@ std::optional<Node> parse_value(const std::string& assignment, std::size_t equal
                       });
     if (bare) return Node{.place = place, .value = text};
   }
-  problems.add(place, fmt::format("'{}' is no value", text),
+  problems.add(place, fmt::format("'{}' is no value", cut(text, 200)),
                "a number, true, false, a date, a word or a TOML value is expected",
                "write for example 0.95, 2026-12-31, name or '\"two words\"'");
   return std::nullopt;
@@ -381,10 +519,12 @@ std::optional<double> as_number(const Node& node, std::string_view key, std::str
   const bool lost = range.above_low && static_cast<float>(value) <= static_cast<float>(range.low);
   if (!range.holds(value) || lost) {
     const std::string allowed = bounds(range);
-    problems.add(
-        node.place, fmt::format("'{}' is {}", label, value_text(node)),
-        range.why.empty() ? fmt::format("it must be {}", allowed) : range.why,
-        range.remedy.empty() ? fmt::format("give a number {}{}", allowed, unit_of(key).phrase) : range.remedy);
+    std::string remedy =
+        range.remedy.empty() ? fmt::format("give a number {}{}", allowed, unit_of(key).phrase) : range.remedy;
+    if (range.low == 0 && range.high == 1 && value >= 2 && value <= 100)  // a percentage
+      remedy = fmt::format("write {} for {}%", value / 100, value_text(node));
+    problems.add(node.place, fmt::format("'{}' is {}", label, value_text(node)),
+                 range.why.empty() ? fmt::format("it must be {}", allowed) : range.why, remedy);
     return std::nullopt;
   }
   return value;
@@ -423,6 +563,68 @@ void write_canonical(const Node& node, const std::string& path, std::string& out
     const Node& each = node.items[i];
     const std::string key = by_id ? id_of(each) : each.key;
     write_canonical(each, tables && !by_id ? item_label(path, i) : path_to(path, key), out);
+  }
+}
+
+// ---- TOML text. ----
+
+std::string toml_string(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += std::string("\\") + c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string toml_key(const std::string& key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) != 0 || c == '-' || c == '_');
+  });
+  return bare ? key : toml_string(key);
+}
+
+std::string toml_value(const Node& node) {
+  std::vector<std::string> parts;
+  for (const Node& each : node.items) {
+    parts.push_back(each.key.empty() ? toml_value(each) : toml_key(each.key) + " = " + toml_value(each));
+  }
+  if (node.is<TableTag>()) return "{" + joined(parts) + "}";
+  if (node.is<ListTag>()) return "[" + joined(parts) + "]";
+  if (const auto* text = std::get_if<std::string>(&node.value)) return toml_string(*text);
+  if (const auto* decimal = std::get_if<double>(&node.value)) {
+    const std::string text = fmt::format("{}", *decimal);
+    const bool whole = text.find_first_not_of("-0123456789") == text.npos;
+    return whole ? text + ".0" : text;
+  }
+  return value_text(node);
+}
+
+// Values come before the tables below: a value after a header would belong to that table.
+void write_toml(const Node& table, const std::string& path, std::string& out) {
+  const auto is_below = [](const Node& each) {
+    return has_tables(each) || (each.is<TableTag>() && !each.items.empty());
+  };
+  for (const Node& each : table.items) {
+    if (!is_below(each)) out += toml_key(each.key) + " = " + toml_value(each) + "\n";
+  }
+  for (const Node& each : table.items) {
+    if (!is_below(each)) continue;
+    const std::string at = path_to(path, toml_key(each.key));
+    if (each.is<TableTag>()) {
+      out += "\n[" + at + "]\n";
+      write_toml(each, at, out);
+    }
+    if (!each.is<ListTag>()) continue;
+    for (const Node& element : each.items) {
+      out += "\n[[" + at + "]]\n";
+      write_toml(element, at, out);
+    }
   }
 }
 
@@ -598,7 +800,7 @@ std::int32_t Table::pick(std::string_view key, const std::vector<std::string>& n
   const auto at = std::find(names.begin(), names.end(), *value);
   if (at != names.end()) return static_cast<std::int32_t>(at - names.begin());
   const auto hint = nearest(*value, names);
-  reject(key, "it must be one of " + joined(names),
+  reject(key, "it must be one of " + listed(names),
          hint ? fmt::format("did you mean \"{}\"?", *hint) : "take one of these");
   return -1;
 }
@@ -609,10 +811,12 @@ std::int32_t Table::find_ref(std::string_view key, const Node& value,
   if (!id) return -1;
   const auto at = std::find(ids.begin(), ids.end(), *id);
   if (at != ids.end()) return static_cast<std::int32_t>(at - ids.begin());
+  // An element without an id is a problem of its own; it may be the one that is meant.
+  if (std::find(ids.begin(), ids.end(), "") != ids.end()) return -1;
   const auto hint = nearest(*id, ids);
   problems().add(
-      value.place, fmt::format("'{}' is {}", key, quoted(*id)),
-      ids.empty() ? "there is nothing it could refer to" : "nothing has this id; known are " + joined(ids),
+      value.place, fmt::format("'{}' is {}", key, in_quotes(*id)),
+      ids.empty() ? "there is nothing it could refer to" : "nothing has this id; known are " + listed(ids),
       hint ? fmt::format("did you mean \"{}\"?", *hint) : "add it or refer to another");
   return -1;
 }
@@ -667,6 +871,11 @@ std::vector<Table> Table::elements(std::string_view key, std::size_t at_least, b
     problems().add(place(key), fmt::format("'{}' has {} entries", key, list->size()),
                    fmt::format("at least {} must be there", at_least), fmt::format("add a [[{}]]", key));
   }
+  if (list->size() > kMostElements) {
+    problems().add(place(key), fmt::format("'{}' has {} entries", key, list->size()),
+                   fmt::format("at most {} are possible", kMostElements), "merge entries that are alike");
+    return found;
+  }
   for (std::size_t i = 0; i < list->size(); ++i) {
     Node& each = (*list)[i];
     if (!each.is<TableTag>()) {
@@ -720,7 +929,7 @@ std::vector<std::string> ids(const std::vector<Table>& tables) {
 Document::Document(const Sources& sources)
     : root_(std::make_unique<Node>(Loader(sources, problems_).load(sources.file, {.file = sources.file}))) {
   for (const std::string& overlay : sources.overlays) {
-    merge(*root_, Loader(sources, problems_).load(overlay, {.file = overlay}), "", &overrides_);
+    merge(*root_, Loader(sources, problems_).load(overlay, {.file = overlay}), "", &overrides_, problems_);
   }
   problems_.throw_if_any();
   for (const std::string& assignment : sources.sets) set(assignment);
@@ -739,7 +948,7 @@ void Document::set(const std::string& assignment) {
   const std::string key = assignment.substr(0, equals);
   const std::string path = key.substr(0, key.find_last_not_of(' ') + 1);
   const auto place_at = [&](std::size_t offset) {
-    return Place{"--set " + path, 1, static_cast<std::uint32_t>(offset + 1)};
+    return Place{"--set " + cut(path, 200), 1, static_cast<std::uint32_t>(offset + 1)};
   };
   if (equals == std::string::npos) {
     problems_.add(place_at(0), "no value", "--set takes key=value",
@@ -749,6 +958,10 @@ void Document::set(const std::string& assignment) {
   if (path == "include") {
     problems_.add(place_at(0), "'include' cannot be set", "files are included before --set is read",
                   "lay the file over the config with --overlay");
+    return;
+  }
+  if (static_cast<std::size_t>(std::count(path.begin(), path.end(), '.')) >= kMostParts) {
+    problems_.add(place_at(0), "a key of more than 32 parts", "no config is so deep", "correct the key");
     return;
   }
   std::optional<Node> value = parse_value(assignment, equals, place_at(equals + 1), problems_);
@@ -773,7 +986,7 @@ void Document::set(const std::string& assignment) {
         for (const Node& each : at->items) known.push_back(id_of(each));
         const auto hint = nearest(name, known);
         problems_.add(place_at(begin), fmt::format("'{}' has no element \"{}\"", above, name),
-                      known.empty() ? "it is empty" : "its ids are " + joined(known),
+                      known.empty() ? "it is empty" : "its ids are " + listed(known),
                       hint ? fmt::format("did you mean \"{}\"?", *hint) : "take one of these");
         return;
       }
@@ -790,7 +1003,7 @@ void Document::set(const std::string& assignment) {
       value->key = name;
       value->key_place = place_at(begin);
       if (child != nullptr) {
-        merge(*child, std::move(*value), path, &overrides_);
+        merge(*child, std::move(*value), path, &overrides_, problems_);
       } else {
         overrides_.push_back({path, "", value_text(*value), value->place});
         at->insert(std::move(*value));
@@ -829,7 +1042,8 @@ void Document::report_unread() {
     for (const Node& each : table.items) {
       if (table.asked.contains(each.key)) continue;
       const auto say = [&](const std::string& why, const std::string& remedy) {
-        problems_.add(each.key_place, fmt::format("unknown key '{}' in {}", each.key, table.title), why,
+        problems_.add(each.key_place,
+                      fmt::format("unknown key '{}' in {}", cut(each.key, 80), cut(table.title, 200)), why,
                       remedy);
       };
       const std::vector<std::string> known(table.asked.begin(), table.asked.end());
@@ -848,11 +1062,11 @@ void Document::report_unread() {
       } else if (const auto in_place = nearest(each.key, open)) {
         suggest(*in_place);
       } else if (const auto reader = readers.find(each.key); reader != readers.end()) {
-        say("it is a key of " + joined({reader->second.begin(), reader->second.end()}), "move it there");
+        say("it is a key of " + listed({reader->second.begin(), reader->second.end()}), "move it there");
       } else if (const auto similar = nearest(each.key, known)) {
         suggest(*similar);
       } else {
-        say("nothing reads it", "remove it; the keys here are " + joined(known));
+        say("nothing reads it", "remove it; the keys here are " + listed(known));
       }
     }
     for (const auto& [key, missing] : table.missing) {
@@ -870,6 +1084,12 @@ void Document::finish() {
 std::string Document::canonical_text() const {
   std::string text;
   write_canonical(*root_, "", text);
+  return text;
+}
+
+std::string Document::toml_text() const {
+  std::string text;
+  write_toml(*root_, "", text);
   return text;
 }
 

@@ -184,6 +184,8 @@ class Document {
   // The effective config: one line per value, keys sorted, elements in their order. Its hash is FNV-1a, 16
   // hex digits.
   std::string canonical_text() const;
+  // The effective config as one TOML file without includes. Read again, it has the same canonical_text().
+  std::string toml_text() const;
   std::string hash() const;
 
  private:

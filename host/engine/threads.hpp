@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -17,9 +18,17 @@ namespace headroom {
 // rethrown.
 void run_tasks(int threads, const std::vector<std::function<void()>>& tasks);
 
-// The number of threads for `wanted`: at most one per block; 0 means all cores.
+// The cores that this process may use: those of its affinity (taskset, a Slurm cpuset), and not more than the
+// CPU quota of its control groups (a container), rounded up. At least 1; found once.
+unsigned available_cores();
+
+// The least quota, in cores, of a process's control group and those above it (cgroup v2); 0 without one.
+// `membership` is the text of /proc/self/cgroup, `mounts` that of /proc/self/mountinfo.
+double cgroup_quota(std::string_view membership, std::string_view mounts);
+
+// The number of threads for `wanted`: at most one per block; 0 means all available cores.
 inline unsigned useful_threads(int wanted, std::uint64_t blocks) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned cores = available_cores();
   return static_cast<unsigned>(std::clamp<std::uint64_t>(wanted > 0 ? static_cast<unsigned>(wanted) : cores, 1,
                                                          std::max<std::uint64_t>(blocks, 1)));
 }

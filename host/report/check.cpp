@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "host/config/printable.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -32,9 +33,9 @@ std::string check_text(const Company& company, const Scenario& scenario) {
   add("other net assets", musd(t.other_net_assets_musd), "balances the opening sheet");
   add("covenants", count(t.covenants), count(t.covenant_tests) + " tests");
   add("guidance", fmt::format("{}", company.guidance.size()), "figures");
-  std::string text =
-      fmt::format("{}, as of {}, {} months to {}: no problem found (config {})\n", company.name,
-                  date_label(company, 0), scenario.months, date_label(company, scenario.months), company.hash);
+  std::string text = fmt::format("{}, as of {}, {} months to {}: no problem found (config {})\n",
+                                 config::printable(company.name), date_label(company, 0), scenario.months,
+                                 date_label(company, scenario.months), company.hash);
   text += table.text();
   return text + override_lines(company);
 }

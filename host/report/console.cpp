@@ -5,6 +5,7 @@
 #include <array>
 
 #include "headroom/metrics.hpp"
+#include "host/config/printable.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -15,9 +16,10 @@ namespace {
 constexpr std::size_t kLabelWidth = 30;
 
 std::string head(const Company& company, const RiskReport& risk, const RunFacts& facts) {
-  std::string text = fmt::format("{}, as of {}: {} paths of {} months to {}, seed {}", company.name,
-                                 date_label(company, 0), number(static_cast<double>(risk.paths), 0),
-                                 risk.months, date_label(company, risk.months), risk.seed);
+  std::string text =
+      fmt::format("{}, as of {}: {} paths of {} months to {}, seed {}", config::printable(company.name),
+                  date_label(company, 0), number(static_cast<double>(risk.paths), 0), risk.months,
+                  date_label(company, risk.months), risk.seed);
   if (risk.first_path != 0) text += fmt::format(", from path {}", risk.first_path);
   text += fmt::format("\n  backend {}{}{}: {}\n", facts.backend, facts.reason.empty() ? "" : ", ", facts.reason,
                       facts.device);

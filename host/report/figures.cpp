@@ -34,12 +34,4 @@ std::string figure_names(const std::vector<Figure>& figures) {
   return table.text("");
 }
 
-std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts) {
-  return {{"summary.json", summary_json(company, result.data.view(), result.risk, result.guidance, facts)},
-          {"fcf.csv", fcf_csv(company, result.risk)},
-          {"covenants.csv", covenants_csv(company, result.risk)},
-          {"monthly.csv", monthly_csv(company, result.risk)},
-          {"results.csv", results_csv(result.figures())}};
-}
-
 }  // namespace headroom::report

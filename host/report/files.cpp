@@ -51,8 +51,11 @@ void write_special(const fs::path& path, std::string_view content) {
 // The target of a link, which may not exist yet.
 fs::path behind_links(fs::path path) {
   std::error_code error;
-  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(path, error)); ++links)
-    path = path.parent_path() / fs::read_symlink(path);
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(path, error)); ++links) {
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / target;
+  }
   return path;
 }
 
@@ -69,14 +72,8 @@ class TemporaryFile {
     umask(mask);
     fchmod(descriptor_, 0666 & ~mask);
   }
-  TemporaryFile(TemporaryFile&& other) noexcept
-      : target_(std::move(other.target_)), path_(std::move(other.path_)), descriptor_(other.descriptor_) {
-    other.path_.clear();
-    other.descriptor_ = -1;
-  }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(TemporaryFile&&) = delete;
   ~TemporaryFile() {
     if (descriptor_ >= 0) close(descriptor_);
     if (!path_.empty()) unlink(path_.c_str());
@@ -93,6 +90,13 @@ class TemporaryFile {
   void commit() {
     if (rename(path_.c_str(), target_.c_str()) != 0) fail("cannot write", target_, errno);
     path_.clear();
+    // The new name, too, goes to disk. Some file systems cannot flush a folder, and say EINVAL.
+    const int folder = open(target_.has_parent_path() ? target_.parent_path().c_str() : ".",
+                            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    const int error = fsync(folder) == 0 ? 0 : errno;
+    close(folder);
+    if (error != 0 && error != EINVAL) fail("cannot flush to disk", target_, error);
   }
 
  private:
@@ -103,36 +107,25 @@ class TemporaryFile {
 
 }  // namespace
 
-void prepare_folder(const fs::path& folder) {
-  std::error_code error;
+void prepare_file(const fs::path& file) {
+  if (is_special(file)) return;
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  std::error_code error, ignored;
   fs::create_directories(folder, error);
-  if (!fs::is_directory(folder)) {
+  if (!fs::is_directory(folder, ignored)) {
     fail("cannot create the folder", folder, error ? error.value() : ENOTDIR);
   }
   const TemporaryFile probe(folder / "headroom");
 }
 
-void prepare_file(const fs::path& file) {
-  if (!is_special(file)) prepare_folder(file.has_parent_path() ? file.parent_path() : ".");
-}
-
-void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
-  std::vector<TemporaryFile> written;
-  for (const OutputFile& file : files) {
-    const fs::path path = folder / file.name;
-    if (is_special(path)) continue;
-    if (written.empty()) prepare_file(path);
-    if (fs::is_directory(path)) fail("cannot write", path, EISDIR);
-    written.emplace_back(path).write(file.content);
-  }
-  for (const OutputFile& file : files) {
-    if (is_special(folder / file.name)) write_special(folder / file.name, file.content);
-  }
-  for (TemporaryFile& file : written) file.commit();
-}
-
 void write_file(const fs::path& file, const std::string& content) {
-  write_files(file.parent_path(), {{file.filename().string(), content}});
+  if (is_special(file)) return write_special(file, content);
+  prepare_file(file);
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored)) fail("cannot write", file, EISDIR);
+  TemporaryFile written(file);
+  written.write(content);
+  written.commit();
 }
 
 }  // namespace headroom::report

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "headroom/metrics.hpp"
+#include "host/config/printable.hpp"
 
 namespace headroom::report {
 
@@ -73,8 +74,8 @@ std::string percent_interval(const Probability& p) {
 std::string override_lines(const Company& company) {
   std::string text;
   for (const config::Override& each : company.overrides) {
-    text += fmt::format("  {} = {} ({})\n", each.key, each.new_value,
-                        each.old_value.empty() ? "not in the config" : "was " + each.old_value);
+    const std::string was = each.old_value.empty() ? "not in the config" : "was " + each.old_value;
+    text += "  " + config::printable(fmt::format("{} = {} ({})", each.key, each.new_value, was)) + "\n";
   }
   return text;
 }
@@ -87,15 +88,21 @@ std::size_t width(std::string_view text) {
   }));
 }
 
-std::string shortened(std::string_view text, std::size_t most) {
-  if (width(text) <= most) return std::string(text);
+std::string shortened(std::string_view given, std::size_t most) {
+  std::string text = config::printable(given);
+  if (width(text) <= most) return text;
   std::size_t bytes = 0;
   std::size_t characters = 0;
   while (bytes < text.size()) {
     if ((static_cast<unsigned char>(text[bytes]) & 0xC0U) != 0x80U && ++characters > most - 3) break;
     ++bytes;
   }
-  return std::string(text.substr(0, bytes)) + "...";
+  return text.substr(0, bytes) + "...";
+}
+
+void Table::row(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = config::printable(cell);
+  rows_.push_back(std::move(cells));
 }
 
 std::string Table::text(std::string_view indent) const {

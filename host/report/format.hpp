@@ -45,8 +45,8 @@ std::string percent_interval(const Probability& probability);
 class Table {
  public:
   explicit Table(std::size_t left_from = SIZE_MAX) : left_from_(left_from) {}
-  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  void rule() { rows_.emplace_back(); }  // a line of dashes
+  void row(std::vector<std::string> cells);  // control characters are escaped
+  void rule() { rows_.emplace_back(); }      // a line of dashes
   std::string text(std::string_view indent = "  ") const;
 
  private:

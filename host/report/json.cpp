@@ -244,7 +244,10 @@ std::string summary_json(const Company& company, const Scenario& scenario, const
                     {"threads", facts.threads},
                     {"isa", facts.isa},
                     {"simulation_seconds", facts.simulation_seconds},
-                    {"analysis_seconds", facts.analysis_seconds}};
+                    {"analysis_seconds", facts.analysis_seconds},
+                    {"id", facts.id},
+                    {"asked_paths", facts.asked_paths},
+                    {"complete", risk.paths >= facts.asked_paths}};
   return Json{{"run", run}, {"results", results(company, scenario, risk, guidance)}}.dump(1) + "\n";
 }
 

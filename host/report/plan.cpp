@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "headroom/metrics.hpp"
+#include "host/config/printable.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -62,8 +63,8 @@ std::string headroom_table(const Company& company, const Scenario& scenario, con
   for (std::size_t v = 0; v < company.covenants.size(); ++v) {
     const Covenant& covenant = scenario.covenant[static_cast<std::int32_t>(v)];
     header.push_back(fmt::format("[{}]", v + 1));
-    legend += fmt::format("  [{}] {}: {}{}\n", v + 1, company.covenants[v].label, key_of(covenant.metric),
-                          is_money(covenant.metric) ? ", USD million" : "");
+    legend += fmt::format("  [{}] {}: {}{}\n", v + 1, config::printable(company.covenants[v].label),
+                          key_of(covenant.metric), is_money(covenant.metric) ? ", USD million" : "");
   }
   Table text;
   text.row(std::move(header));
@@ -111,7 +112,7 @@ std::string guidance_table(const Company& company, const std::vector<GuidanceChe
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
                       const std::vector<GuidanceCheck>& guidance) {
   return fmt::format("{}, plan as of {}: every shock at zero, every delay at its median (config {})\n",
-                     company.name, date_label(company, 0), company.hash) +
+                     config::printable(company.name), date_label(company, 0), company.hash) +
          override_lines(company) + "\n" + figure_table(company, table) + guidance_table(company, guidance) +
          headroom_table(company, scenario, table);
 }

@@ -26,6 +26,12 @@ struct RunFacts {
   std::string isa{};
   double simulation_seconds = 0;
   double analysis_seconds = 0;
+  std::string id{};                    // new_run_id(); every file of the folder is of this run
+  std::vector<std::string> command{};  // headroom, run, ...
+  std::string host{};                  // the machine's name
+  std::string started{}, finished{};   // UTC
+  std::uint64_t asked_paths = 0;       // more than were done: the run was interrupted
+  std::uint64_t exact_paths = 0;
 };
 
 // The tables of a run: its settings, FCF by calendar year, covenants, liquidity, drivers, guidance,
@@ -40,6 +46,8 @@ std::string plan_text(const Company& company, const Scenario& scenario, const Pl
 // The totals of what was read from a config.
 std::string check_text(const Company& company, const Scenario& scenario);
 
+// The number of manifest.json's form.
+constexpr int kManifestSchema = 1;
 // The number of summary.schema.json. It is raised when a member is removed or its meaning changes.
 constexpr int kSummarySchema = 1;
 // The files of a run. The part `results` of summary.json and the CSV files do not depend on backend, threads
@@ -51,6 +59,11 @@ std::string covenants_csv(const Company& company, const RiskReport& risk);
 std::string monthly_csv(const Company& company, const RiskReport& risk);
 // Every observed figure: figure,value,low,high,standard_error,unit,words.
 std::string results_csv(const std::vector<Figure>& figures);
+// The config as it was used, one file with includes, overlays and --set in it, and how to repeat the run.
+std::string inputs_toml(const Company& company, const RiskReport& risk, const RunFacts& facts);
+// Which run the files are of, how it came about, and their SHA-256.
+std::string manifest_json(const Company& company, const RiskReport& risk, const RunFacts& facts,
+                          const std::vector<OutputFile>& files);
 // All files of a run.
 std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts);
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "host/report/report.hpp"
+#include "host/report/sha256.hpp"
+
+namespace headroom::report {
+
+std::string inputs_toml(const Company& company, const RiskReport& risk, const RunFacts& facts) {
+  return fmt::format(
+      "# The config of run {}, with includes, overlays and --set. The same results, in one line:\n"
+      "# headroom run inputs.toml --paths {} --seed {} --first-path {}{}\n\n{}",
+      facts.id, risk.paths, risk.seed, risk.first_path,
+      facts.exact_paths == 0 ? "" : fmt::format(" --exact-paths {}", facts.exact_paths), company.inputs);
+}
+
+std::string manifest_json(const Company& company, const RiskReport& risk, const RunFacts& facts,
+                          const std::vector<OutputFile>& files) {
+  using Json = nlohmann::ordered_json;
+  Json sums = Json::object();
+  for (const OutputFile& file : files)
+    sums[file.name] = {{"bytes", file.content.size()}, {"sha256", sha256(file.content)}};
+  const Json manifest = {{"headroom", facts.version},
+                         {"commit", facts.commit},
+                         {"schema", kManifestSchema},
+                         {"run", facts.id},
+                         {"complete", risk.paths >= facts.asked_paths},
+                         {"command", facts.command},
+                         {"host", facts.host},
+                         {"started", facts.started},
+                         {"finished", facts.finished},
+                         {"paths", {{"asked", facts.asked_paths}, {"done", risk.paths}}},
+                         {"seed", risk.seed},
+                         {"first_path", risk.first_path},
+                         {"exact_paths", facts.exact_paths},
+                         {"company", company.name},
+                         {"config_hash", company.hash},
+                         {"summary_schema", kSummarySchema},
+                         {"files", sums}};
+  // Arguments and host names need not be UTF-8.
+  return manifest.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts) {
+  std::vector<OutputFile> files = {
+      {"summary.json", summary_json(company, result.data.view(), result.risk, result.guidance, facts)},
+      {"fcf.csv", fcf_csv(company, result.risk)},
+      {"covenants.csv", covenants_csv(company, result.risk)},
+      {"monthly.csv", monthly_csv(company, result.risk)},
+      {"results.csv", results_csv(result.figures())},
+      {"inputs.toml", inputs_toml(company, result.risk, facts)}};
+  files.push_back({"manifest.json", manifest_json(company, result.risk, facts, files)});
+  return files;
+}
+
+}  // namespace headroom::report

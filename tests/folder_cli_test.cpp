@@ -9,6 +9,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 
 #include "host/report/folder.hpp"
 #include "host/report/sha256.hpp"
@@ -100,6 +101,26 @@ TEST_F(FolderTest, AFolderStandsByItself) {
     for (const char* file : {"fcf.csv", "covenants.csv", "monthly.csv", "results.csv"})
       EXPECT_EQ(read(folder_ / "results" / file), read(folder_ / "again" / file)) << each.config << " " << file;
     std::filesystem::remove_all(folder_ / "again");
+  }
+}
+
+TEST_F(FolderTest, AnInterruptedRunIsRepeatedAsItsInputsSay) {
+  for (const char* exact : {"1M", "100k"}) {
+    const pid_t child = start(long_run({"--exact-paths", exact, "--out", path("results")}));
+    ASSERT_TRUE(working());
+    kill(child, SIGTERM);
+    ASSERT_EQ(finish(child).code, 130);
+    const std::string inputs = read(folder_ / "results" / "inputs.toml"), mark = "# headroom ";
+    std::istringstream line(inputs.substr(inputs.find(mark) + mark.size()));
+    Words words;
+    for (std::string word; line.peek() != '\n' && line >> word;) words.push_back(word);
+    words[1] = path("results/inputs.toml");
+    words.insert(words.end(), {"--out", path("again")});
+    ASSERT_EQ(run(words).code, 0);
+    EXPECT_EQ(Json::parse(read(folder_ / "results" / "summary.json"))["results"]["paths"],
+              Json::parse(read(folder_ / "again" / "summary.json"))["results"]["paths"]);
+    for (const char* file : {"fcf.csv", "covenants.csv", "monthly.csv", "results.csv"})
+      EXPECT_EQ(read(folder_ / "results" / file), read(folder_ / "again" / file)) << exact << " " << file;
   }
 }
 

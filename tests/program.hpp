@@ -84,7 +84,7 @@ class ProgramTest : public testing::Test {
 
   // A run of many seconds. It says each second how far it is: working() waits until it has said so once.
   Words long_run(const Words& more = {}) const {
-    Words words = {"run",   kDemo,      "--paths",   "4M",  "--months",           "240", "--threads", "1",
+    Words words = {"run",   kDemo,      "--paths",   "1M",  "--months",           "240", "--threads", "1",
                    "--isa", "baseline", "--backend", "cpu", "--progress-seconds", "1"};
     words.insert(words.end(), more.begin(), more.end());
     return words;

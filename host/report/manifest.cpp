@@ -9,11 +9,14 @@
 namespace headroom::report {
 
 std::string inputs_toml(const Company& company, const RiskReport& risk, const RunFacts& facts) {
+  // Interrupted below the exact paths, the quantiles still come from histograms.
+  const bool binned = facts.exact_paths > 0 && facts.asked_paths > facts.exact_paths;
+  const std::uint64_t exact_paths = binned && risk.paths <= facts.exact_paths ? 1 : facts.exact_paths;
   return fmt::format(
       "# The config of run {}, with includes, overlays and --set. The same results, in one line:\n"
       "# headroom run inputs.toml --paths {} --seed {} --first-path {}{}\n\n{}",
       facts.id, risk.paths, risk.seed, risk.first_path,
-      facts.exact_paths == 0 ? "" : fmt::format(" --exact-paths {}", facts.exact_paths), company.inputs);
+      exact_paths == 0 ? "" : fmt::format(" --exact-paths {}", exact_paths), company.inputs);
 }
 
 std::string manifest_json(const Company& company, const RiskReport& risk, const RunFacts& facts,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/engine/calendar.hpp"
 
+#include <span>
+
 #include "headroom/math.hpp"
 #include "headroom/metrics.hpp"
 
@@ -145,10 +147,9 @@ CompanyTerms company_terms(const Scenario& s, const CalendarData& rows, std::int
     if (needs_collateral(covenant.metric) && s.covenant_test[covenant.first_test + month - 1].tested != 0)
       terms.values_collateral = true;
   }
-  for (std::int32_t c = 0; c < s.contract.size; ++c) {
-    const auto row = static_cast<std::size_t>((month - 1) * s.contract.size + c);
-    if (rows.contract[row].leaving_probability > 0.0F) terms.ends_late_contracts = true;
-  }
+  const std::span all(rows.contract);
+  for (const ContractRow& row : all.last(static_cast<std::size_t>(s.contract.size)))  // the month's
+    terms.ends_late_contracts = terms.ends_late_contracts || row.leaving_probability > 0.0F;
   for (std::int32_t e = 0; e < s.entity.size; ++e)
     terms.stock_compensation += s.entity[e].stock_compensation_month;
   return terms;

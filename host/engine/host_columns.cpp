@@ -8,10 +8,10 @@
 #include <cstddef>
 #include <numeric>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 
 #include "host/engine/column_ops.hpp"
+#include "host/engine/threads.hpp"
 
 namespace headroom {
 
@@ -23,7 +23,7 @@ const auto& kPolicy = thrust::seq;
 // the cores.
 int useful_threads(int threads) {
   constexpr int kMost = 8;
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = static_cast<int>(available_cores());
   return std::clamp(threads > 0 ? threads : cores, 1, kMost);
 }
 

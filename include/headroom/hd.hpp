@@ -161,6 +161,7 @@ struct View {
   const T* data = nullptr;
   std::int32_t size = 0;
   HEADROOM_HD const T& operator[](std::int32_t i) const { return data[i]; }
+  HEADROOM_HD const T* from(std::int32_t i) const { return data + i; }
 };
 
 }  // namespace headroom

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order of a month on one page: after start(), advance() for month 1..T. The parts are in month/, by
-// subject. The code is written once for every backend.
+// subject. The code is written once for every backend. The calendar holds the terms that no path changes.
 //
 // `lanes.each(f)` calls f(path) for every path that the caller holds: on CUDA the thread's own path, on the
 // host each lane of a block. `lanes.any(f)` returns the OR of the bits f(path) of all of them; a step that no
@@ -132,7 +132,7 @@ HEADROOM_HD void advance(const Scenario& s, const Calendar& calendar, const Stat
       p.store(l.customer, advance_customer(customer, p.load(l.customer, c), month, p.load(l.market)), c);
     });
   }
-  const ContractRow* const contracts = calendar.contract.data + (month - 1) * s.contract.size;
+  const ContractRow* const contracts = calendar.contract.from((month - 1) * s.contract.size);
   for (std::int32_t c = 0; c < s.contract.size; ++c) advance_contract(s, l, c, contracts[c], month, lanes);
   if (company.ends_late_contracts) end_late_contracts(s, l, contracts, month, lanes);
   for (std::int32_t c = 0; c < s.contract.size; ++c) report_contract(s, l, c, month, lanes);
@@ -184,7 +184,7 @@ HEADROOM_HD void advance(const Scenario& s, const Calendar& calendar, const Stat
 
   // 6. Covenants: their tests, and the consequences of breaches from next month on.
   clear_controls(s, calendar, l, lanes);
-  const CovenantRow* const covenants = calendar.covenant.data + (month - 1) * s.covenant.size;
+  const CovenantRow* const covenants = calendar.covenant.from((month - 1) * s.covenant.size);
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     if (!covenants[v].tested) continue;
     with_metric(s.covenant[v].metric, [&](auto metric) HEADROOM_LANE {

@@ -72,7 +72,8 @@ TEST_P(CudaParity, EverySwitch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Companies, CudaParity,
-                         testing::Values("demo", "coreweave-1q26", "nebius-1q26", "springing", "cured"),
+                         testing::Values("demo", "lakeside-template", "coreweave-1q26", "nebius-1q26",
+                                         "springing", "cured"),
                          [](const auto& instance) {
                            const std::string name = instance.param;
                            return name.substr(0, name.find('-'));

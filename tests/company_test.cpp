@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headroom/closing.hpp"
+#include "headroom/model/entity.hpp"
 #include "host/cpu/pilot.hpp"
 #include "host/cpu/trace.hpp"
 #include "host/engine/engine.hpp"

@@ -2,7 +2,7 @@
 // Delivery and credit against closed forms: delays and their maximum, overrun, cancellation, the ramp, capex,
 // depreciation and the survival of customers. Random results must lie within k standard errors. Distributions
 // are those that the engine itself reports; parameters are in the tests.
-#include "headroom/delivery.hpp"
+#include "headroom/model/site.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

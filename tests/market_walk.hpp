@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "headroom/market.hpp"
+#include "headroom/model/market.hpp"
 #include "host/config/company.hpp"
 #include "host/cpu/trace.hpp"
 #include "host/engine/engine.hpp"

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/config/company.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"

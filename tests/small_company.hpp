@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/config/company.hpp"
 #include "host/config/derive.hpp"
 #include "host/engine/engine.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "headroom/measures.hpp"
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "headroom/switches.hpp"
 #include "host/figures/names.hpp"
 #include "host/report/format.hpp"

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-#include "headroom/operations.hpp"
+#include "headroom/model/entity.hpp"
 #include "host/cpu/trace.hpp"
 #include "host/engine/engine.hpp"
 #include "host/plan/make_plan.hpp"

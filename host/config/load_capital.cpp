@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/config/load.hpp"
 
 namespace headroom::config {

@@ -9,18 +9,17 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
-struct LaneStride {
-  HEADROOM_HD constexpr operator std::size_t() const { return kRow; }
+struct LaneGrid {
+  static constexpr std::size_t kStride = kRow;
   // `start` is the start of a cache line. If g++ knows that, it keeps the pointer and reaches a struct's
   // other words at constant distances from it. Otherwise it computes a pointer for every word, and loads it
   // before each access.
-  template <class T>
-  HEADROOM_HD T* row(T* start) const {
-    return static_cast<T*>(__builtin_assume_aligned(start, 64));
+  HEADROOM_HD static std::uint32_t* row(std::uint32_t* start) {
+    return static_cast<std::uint32_t*>(__builtin_assume_aligned(start, 64));
   }
 };
 
-using Lane = Path<LaneStride, PhiloxGenerator>;
+using Lane = Path<LaneGrid, PhiloxGenerator>;
 
 struct Block {
   const Scenario& scenario;
@@ -62,7 +61,7 @@ struct Block {
   }
 
   HEADROOM_HD Lane path(std::int32_t lane) const {
-    return {{memory.real, memory.integer, {}, lane},
+    return {{memory.state, lane},
             indices.low[lane],
             indices.high[lane],
             static_cast<std::uint32_t>(seed),
@@ -72,8 +71,8 @@ struct Block {
   }
 
   HEADROOM_HD void observe(std::int32_t series, std::int32_t month) {
-    const std::int32_t* value =
-        memory.integer + static_cast<std::size_t>(layout.observed.integer + series) * kRow;
+    const auto* value = reinterpret_cast<const std::int32_t*>(
+        memory.state + static_cast<std::size_t>(layout.observed.first + observed_row(series)) * kRow);
     const std::int64_t row = static_cast<std::int64_t>(series) * scenario.months + month - 1;
     if (memory.trace != nullptr) memory.trace[row] = value[0];
     if (memory.pilot != nullptr) {
@@ -110,18 +109,20 @@ void run_block(const Prepared& prepared, const BlockPaths& paths, const BlockMem
   const BlockIndices indices = block_indices(paths);
   BlockWords drawn[kDraws];
   Block block{scenario, layout, memory, paths.seed, paths.count, indices, keys, drawn};
-  start(scenario, layout, block);
+  start(Now{scenario, calendar, layout, 0}, block);
   for (std::int32_t month = 1; month <= scenario.months; ++month) {
-    advance(scenario, calendar, layout, month, block);
+    const Now now{scenario, calendar, layout, month};
+    advance(now, block);
     if (memory.plan == nullptr) continue;
-    const LaneMemory<LaneStride> first{memory.real, memory.integer, {}, 0};
+    const LaneMemory<LaneGrid> first{memory.state, 0};
     const MarketState market = first.load(layout.market);
     memory.plan[month - 1] = {market.log_supply, market.utilisation,       market.tightness,
                               market.short_rate, market.spread_multiplier, market.power_multiplier};
     for (std::int32_t g = 0; g < scenario.gpu_type.size; ++g)
-      memory.plan_price[g * scenario.months + month - 1] = first.load(layout.gpu, g).price;
+      memory.plan_price[g * scenario.months + month - 1] = first.at(layout.gpu, g).price;
     for (std::int32_t e = 0; e < scenario.entity.size; ++e) {
-      const WindowRow flows = window_at(layout, e, month, 1, first);
+      const WindowMonth& window = now.window(e);
+      const WindowRow flows = subtract(sums_at(layout, window.now, first), sums_at(layout, window.last, first));
       memory.plan_contracted[e * scenario.months + month - 1] = flows.contracted;
       memory.plan_cfads[e * scenario.months + month - 1] = flows.cfads;
     }

@@ -33,8 +33,7 @@ struct BlockPaths {
 
 // The memory of a block. All arrays belong to the caller.
 struct BlockMemory {
-  Real* real;                  // [layout.reals][kRow]
-  std::int32_t* integer;       // [layout.integers][kRow]
+  std::uint32_t* state;        // [layout.words][kRow]
   std::int32_t* column;        // entry of the block's first path in column 0
   std::int64_t column_stride;  // entries between columns
   const BinRange* bins;        // [series][months]; null: no bins, sums or failures

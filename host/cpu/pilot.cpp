@@ -6,7 +6,7 @@
 #include <numeric>
 #include <span>
 
-#include "headroom/covenants.hpp"
+#include "headroom/model/covenant.hpp"
 #include "host/cpu/isa.hpp"
 #include "host/cpu/worker.hpp"
 #include "host/engine/calendar.hpp"

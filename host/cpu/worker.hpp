@@ -37,22 +37,15 @@ template <class T>
 Aligned<T> aligned_zeros(std::size_t count) {
   return aligned_bytes<T>(count, 0);
 }
-// NaN and -1, as on a card: a word that start() forgets must not pass for a 0.
-template <class T>
-Aligned<T> aligned_state(std::int32_t rows) {
-  return aligned_bytes<T>(static_cast<std::size_t>(rows) * kRow, 0xff);
-}
-
 // The memory of one thread: a block's state, its columns, and the thread's own histograms and sums.
 class Worker {
  public:
   Worker(const Prepared& prepared, const BinRange* bins)
       : columns_(column_layout(prepared.scenario).count()),
-        real_(aligned_state<Real>(prepared.layout.reals)),
-        integer_(aligned_state<std::int32_t>(prepared.layout.integers)),
+        // NaN and -1, as on a card: a word that start() forgets must not pass for a 0.
+        state_(aligned_bytes<std::uint32_t>(static_cast<std::size_t>(prepared.layout.words) * kRow, 0xff)),
         column_(aligned_zeros<std::int32_t>(static_cast<std::size_t>(columns_) * kLanes)) {
-    memory_.real = real_.get();
-    memory_.integer = integer_.get();
+    memory_.state = state_.get();
     memory_.column = column_.get();
     memory_.column_stride = kLanes;
     memory_.bins = bins;
@@ -113,8 +106,8 @@ class Worker {
 
  private:
   std::int32_t columns_;
-  Aligned<Real> real_;
-  Aligned<std::int32_t> integer_, column_;
+  Aligned<std::uint32_t> state_;
+  Aligned<std::int32_t> column_;
   Aligned<std::uint32_t> histogram_{};
   Aligned<std::uint16_t> bin_{};
   std::vector<std::size_t> observed_{};  // rows

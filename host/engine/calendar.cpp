@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/engine/calendar.hpp"
 
+#include <algorithm>
+#include <array>
 #include <span>
 
 #include "headroom/math.hpp"
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 
 namespace headroom {
 
@@ -25,10 +27,13 @@ SiteRow site_row(const Scenario& s, const Site& site, std::int32_t month) {
   row.start_price = start_price(s, site);
   row.standing = money(standing_cost(site, kNeverReal, row.terms));
   if (site.running != 0) {
-    const SiteConstants path{site.planned_ready_month, site.delivery_month, 1.0F, 0};
-    const SiteStep same = advance_site(site, path, SiteState{0, 0, 1.0F, kOrdered}, row.terms, 1.0F);
-    row.running_capacity = same.month;
-    row.running_opex = same.flows.opex;
+    SiteState state{};
+    state.ready = site.planned_ready_month;
+    state.cost_multiplier = 1.0F;
+    state.status = kOrdered;
+    Flows flows{};
+    operate_site(site, row.terms, state, row.running_capacity, flows);
+    row.running_opex = flows.opex;
   }
   return row;
 }
@@ -66,6 +71,9 @@ TrancheRow tranche_row(const Scenario& s, const Tranche& d, std::int32_t month) 
   row.callable = d.may_accelerate != 0 && s.on(kConsequences);
   row.recourse = entity.parent < 0 || guarantees(entity, month);
   row.matures = month == d.maturity;
+  row.maturity = {d.kind == TrancheKind::convertible ? d.conversion_price_usd : kNeverReal,
+                  d.refinanceable != 0 ? entity.refinance_leverage_limit : -kNeverReal, d.refinance_spread,
+                  s.ledger_usd};
   row.second_term_ends = d.refinanceable != 0 && month == d.maturity + d.refinance_months;
   row.draw_window = (d.commitment > 0 || revolver) && t - 1.0F < d.draw_end_month;
   row.draws = t > d.draw_start_month && !revolver;
@@ -98,14 +106,15 @@ Money opening_ppe_left(const Entity& e, std::int32_t month) {
                max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F));
 }
 
-EntityRow entity_row(const Scenario& s, std::int32_t entity, std::int32_t month) {
+EntityTerms entity_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
   const Entity& e = s.entity[entity];
   const Money left = opening_ppe_left(e, month);
   const Money before = month == 1 ? e.opening_ppe : opening_ppe_left(e, month - 1);
-  return {.books = {equity_inflow(s, entity, month), before - left, left},
+  return {.inflow = equity_inflow(s, entity, month),
+          .run_off = before - left,
+          .opening_ppe = left,
           .lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
-          .sells_equity = s.on(kEquity),
-          .guaranteed = guarantees(e, month)};
+          .guaranteed = guarantees(e, month) ? 1 : 0};
 }
 
 // The plan's contracted revenue over the last `window` months, including months of the history.
@@ -173,6 +182,63 @@ bool finances_sites(const Scenario& s, std::int32_t tranche) {
   return false;
 }
 
+// What an owner's windows must hold: the flows that some test reads, and how far back.
+struct WindowNeeds {
+  std::array<std::int32_t, kWindowFlows> months{};  // 0: nobody reads the flow
+
+  void add(std::uint32_t flows, std::int32_t back) {
+    for (std::size_t f = 0; f < kWindowFlows; ++f) {
+      if ((flows >> f & 1U) != 0) months[f] = std::max(months[f], back);
+    }
+  }
+};
+
+WindowNeeds window_needs(const Scenario& s, std::int32_t owner) {
+  WindowNeeds needs;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Covenant& c = s.covenant[v];
+    if ((c.entity >= 0 ? c.entity : s.group()) == owner)
+      needs.add(flows_of(c.metric), c.window == Window::trailing_12 ? 12 : 3);
+  }
+  if (owner == s.group()) needs.add(kEbitdaFlow, 3);  // share price
+  if (owner < s.entity.size) {
+    if (s.entity[owner].lock_up_dscr > 0.0F) needs.add(kCfadsFlow | kInterestFlow | kPrincipalFlow, 3);
+    for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+      if (s.tranche[d].entity == owner && s.tranche[d].refinanceable != 0) needs.add(kEbitdaFlow, 3);
+    }
+    if (s.has_plan == 0) needs.add(kCfadsFlow | kContractedFlow, 3);  // make_plan() reads them
+  }
+  return needs;
+}
+
+void add_windows(const Scenario& s, CalendarData& rows) {
+  std::int32_t next = 1;  // place 0 is shared by the flows that nobody reads
+  for (std::int32_t owner = 0; owner <= s.group(); ++owner) {
+    for (const std::int32_t months : window_needs(s, owner).months) {
+      const std::int32_t size = months + 1;
+      rows.ring.push_back(months > 0 ? WindowRing{next, size} : WindowRing{0, 1});
+      next += months > 0 ? size : 0;
+    }
+  }
+  for (std::int32_t month = 1; month <= s.months; ++month) {
+    for (std::size_t first = 0; first < rows.ring.size(); first += kWindowFlows) {
+      WindowMonth places{};
+      for (std::size_t f = 0; f < kWindowFlows; ++f) {
+        const WindowRing& ring = rows.ring[first + f];
+        places.now[f] = ring.at(month);
+        places.last[f] = ring.at(month - 1);
+        places.before_3[f] = ring.at(month - 3);
+        places.before_12[f] = ring.at(month - 12);
+      }
+      rows.window.push_back(places);
+    }
+  }
+}
+
+void end_group(CalendarData::GroupsData& groups) {
+  groups.first.push_back(static_cast<std::int32_t>(groups.member.size()));
+}
+
 }  // namespace
 
 CalendarData calendar_of(const Scenario& s) {
@@ -183,25 +249,34 @@ CalendarData calendar_of(const Scenario& s) {
       rows.contract.push_back(contract_row(s, s.contract[c], month));
     for (std::int32_t d = 0; d < s.tranche.size; ++d)
       rows.tranche.push_back(tranche_row(s, s.tranche[d], month));
-    for (std::int32_t e = 0; e < s.entity.size; ++e) rows.entity.push_back(entity_row(s, e, month));
+    for (std::int32_t e = 0; e < s.entity.size; ++e) rows.entity.push_back(entity_terms(s, e, month));
     for (std::int32_t v = 0; v < s.covenant.size; ++v)
       rows.covenant.push_back(covenant_row(s, s.covenant[v], month));
     rows.company.push_back(company_terms(s, rows, month));
   }
+  add_windows(s, rows);
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
     if (finances_sites(s, d)) rows.financing.push_back(d);
     if (is_targeted(s, d)) rows.targeted.push_back(d);
     if (s.tranche[d].cross_defaults > 0) rows.following.push_back(d);
   }
+  for (std::int32_t i = 0; i < s.site.size; ++i) {
+    for (std::int32_t c = 0; c < s.contract.size; ++c) {
+      if (s.contract[c].site == i) rows.contracts_of_site.member.push_back(c);
+    }
+    end_group(rows.contracts_of_site);
+  }
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    rows.first_swept.push_back(static_cast<std::int32_t>(rows.swept.size()));
     for (std::int32_t d = 0; d < s.tranche.size; ++d) {
       const Tranche& tranche = s.tranche[d];
-      if (tranche.entity == e && tranche.sweepable != 0 && tranche.kind != TrancheKind::revolver)
-        rows.swept.push_back(d);
+      if (tranche.entity != e) continue;
+      rows.tranches_of_entity.member.push_back(d);
+      if (tranche.sweepable != 0 && tranche.kind != TrancheKind::revolver)
+        rows.swept_of_entity.member.push_back(d);
     }
+    end_group(rows.tranches_of_entity);
+    end_group(rows.swept_of_entity);
   }
-  rows.first_swept.push_back(static_cast<std::int32_t>(rows.swept.size()));
   for (std::int32_t v = 0; v < s.covenant.size; ++v) rows.plain = rows.plain && s.covenant[v].plain();
   return rows;
 }
@@ -211,9 +286,70 @@ Calendar CalendarData::view() const {
     return View<typename std::decay_t<decltype(from)>::value_type>{from.data(),
                                                                    static_cast<std::int32_t>(from.size())};
   };
-  return {view_of(company),   view_of(site),     view_of(contract),    view_of(tranche),
-          view_of(entity),    view_of(covenant), view_of(financing),   view_of(targeted),
-          view_of(following), view_of(swept),    view_of(first_swept), plain};
+  const auto groups_of = [&](const GroupsData& from) {
+    return Groups{view_of(from.first), view_of(from.member)};
+  };
+  return {.company = view_of(company),
+          .site = view_of(site),
+          .contract = view_of(contract),
+          .tranche = view_of(tranche),
+          .entity = view_of(entity),
+          .covenant = view_of(covenant),
+          .window = view_of(window),
+          .ring = view_of(ring),
+          .financing = view_of(financing),
+          .targeted = view_of(targeted),
+          .following = view_of(following),
+          .contracts_of_site = groups_of(contracts_of_site),
+          .tranches_of_entity = groups_of(tranches_of_entity),
+          .swept_of_entity = groups_of(swept_of_entity),
+          .plain = plain};
+}
+
+StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
+  const auto any = [](const auto& objects, auto&& has) { return std::any_of(objects.data, objects.data + objects.size, has); };
+  const bool by_draw = any(s.tranche, [](const Tranche& d) { return d.draw_term_months > 0; });
+  const bool steps_down = any(s.contract, [](const Contract& c) { return c.step_down_hazard_month > 0.0F; });
+  const bool damages = any(s.contract, [](const Contract& c) { return c.damages_share > 0.0F; });
+  const bool valued = any(s.covenant, [](const Covenant& c) { return needs_collateral(c.metric); });
+  std::int32_t vintages = 0, window = 1;
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) vintages += s.tranche[d].vintages;
+  for (const WindowRing& ring : rows.ring) window = std::max(window, ring.first + ring.rows);
+  const std::int32_t owners = s.group() + 1;
+
+  StateLayout l;
+  l.place(l.constants, 1);
+  l.place(l.market, 1);
+  l.place(l.launch, s.launch.size);
+  l.place(l.gpu, s.gpu_type.size);
+  l.place(l.site, s.site.size);
+  l.place(l.site_month, 1);
+  l.place(l.customer, s.customer.size);
+  l.place(l.contract, s.contract.size);
+  l.place(l.step_down, steps_down ? s.contract.size : 0);
+  l.place(l.damages, damages ? s.contract.size : 0);
+  l.place(l.tranche, s.tranche.size + 1);
+  l.place(l.instalments, by_draw ? s.tranche.size : 0);
+  l.place(l.vintage, vintages);
+  l.place(l.eligible, s.tranche.size);
+  l.place(l.collateral, valued ? s.tranche.size + owners : 0);
+  l.place(l.flows, s.entity.size);
+  l.place(l.debt_month, 1);
+  l.place(l.entity, s.entity.size);
+  l.place(l.parent, 1);
+  l.place(l.entity_control, s.entity.size);
+  l.place(l.sweep, 1);
+  l.place(l.position, owners);
+  l.place(l.window, window);
+  l.place(l.group_month, 1);
+  l.place(l.covenant, s.covenant.size);
+  l.place(l.breach, rows.plain ? 0 : s.covenant.size);
+  l.place(l.verdict, 1);
+  l.place(l.first_breach, 1);
+  l.place(l.totals, 1);
+  l.place(l.year, kYearColumnCount);
+  l.place(l.observed, kMeasureCount + 1);
+  return l;
 }
 
 }  // namespace headroom

@@ -13,13 +13,19 @@ namespace headroom {
 
 // Owns the rows of a Calendar.
 struct CalendarData {
+  struct GroupsData {
+    std::vector<std::int32_t> first{0}, member{};
+  };
   std::vector<CompanyTerms> company{};
   std::vector<SiteRow> site{};
   std::vector<ContractRow> contract{};
   std::vector<TrancheRow> tranche{};
-  std::vector<EntityRow> entity{};
+  std::vector<EntityTerms> entity{};
   std::vector<CovenantRow> covenant{};
-  std::vector<std::int32_t> financing{}, targeted{}, following{}, swept{}, first_swept{};
+  std::vector<WindowMonth> window{};
+  std::vector<WindowRing> ring{};
+  std::vector<std::int32_t> financing{}, targeted{}, following{};
+  GroupsData contracts_of_site{}, tranches_of_entity{}, swept_of_entity{};
   bool plain = true;
 
   Calendar view() const;  // lives no longer than this object
@@ -28,8 +34,11 @@ struct CalendarData {
 // Depends on the whole scenario, switches and plan among it.
 CalendarData calendar_of(const Scenario& scenario);
 
+// The place of each struct in a path's state: memory only for what the scenario has.
+StateLayout state_layout(const Scenario& scenario, const CalendarData& rows);
+
 inline Prepared prepare(const Scenario& scenario, const CalendarData& rows) {
-  return {scenario, rows.view(), state_layout(scenario)};
+  return {scenario, rows.view(), state_layout(scenario, rows)};
 }
 
 }  // namespace headroom

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/figures/names.hpp"
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 
 namespace headroom {
 

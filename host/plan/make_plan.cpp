@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "headroom/capital.hpp"
-#include "headroom/covenants.hpp"
+#include "headroom/model/tranche.hpp"
 #include "host/cpu/trace.hpp"
 
 namespace headroom {
@@ -30,11 +29,10 @@ void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads
   };
   const auto rate_of = [&](std::int32_t month) {
     const CouponTerms terms = coupon_terms(s, d, month);
-    MarketState m{};
-    m.short_rate = s.month[std::min(month, s.months) - 1].rate_base;
+    const Real short_rate = s.month[std::min(month, s.months) - 1].rate_base;
     TrancheState state{};
     state.spread = d.spread;
-    return static_cast<double>(coupon_of(terms, state, 0.0F, m)) / 12.0;
+    return static_cast<double>(coupon_of(terms, short_rate, state)) / 12.0;
   };
   const std::int32_t first = std::max(1, d.amortisation_start);
   double worth = 0, discount = 1;  // present value of CFADS at the start of the amortisation

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/config/printable.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"

@@ -7,7 +7,7 @@
 #include <array>
 #include <cmath>
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/config/printable.hpp"
 
 namespace headroom::report {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "headroom/metrics.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/config/printable.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"

@@ -8,8 +8,8 @@
 #include <tuple>
 #include <utility>
 
-#include "headroom/customers.hpp"
-#include "headroom/metrics.hpp"
+#include "headroom/model/contract.hpp"
+#include "headroom/model/metrics.hpp"
 #include "host/engine/tally.hpp"
 
 namespace headroom {
@@ -32,7 +32,7 @@ std::vector<double> opening_backlog(const Scenario& scenario) {
   for (std::int32_t c = 0; c < scenario.contract.size; ++c) {
     const Contract& contract = scenario.contract[c];
     if (contract.option != 0) continue;
-    const double fees = contract_backlog(contract, start_contract(contract), 0.0F, scenario.ledger_usd);
+    const double fees = contract_backlog(contract, 0.0F, scenario.ledger_usd, start_contract(contract));
     shares[at(contract.customer)] += fees;
     all += fees;
   }

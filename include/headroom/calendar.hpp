@@ -6,14 +6,15 @@
 
 #include <cstdint>
 
-#include "headroom/capital.hpp"
-#include "headroom/closing.hpp"
-#include "headroom/customers.hpp"
-#include "headroom/delivery.hpp"
 #include "headroom/hd.hpp"
-#include "headroom/market.hpp"
-#include "headroom/metrics.hpp"
-#include "headroom/operations.hpp"
+#include "headroom/model/contract.hpp"
+#include "headroom/model/entity.hpp"
+#include "headroom/model/market.hpp"
+#include "headroom/model/metrics.hpp"
+#include "headroom/model/pool.hpp"
+#include "headroom/model/site.hpp"
+#include "headroom/model/tranche.hpp"
+#include "headroom/model/window.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
@@ -57,19 +58,13 @@ struct TrancheRow {
   bool callable;       // a covenant or a cross-default can make it due
   bool recourse;       // the parent makes good what its borrower cannot pay
   bool matures, second_term_ends;
+  MaturityTerms maturity;
   bool draw_window;  // its undrawn amount has not lapsed
   bool draws;        // it can be drawn this month
   bool lapses;       // its undrawn amount lapses at the month end
   bool window_on_plan, spread_on_plan, rate_on_plan;
   Real plan_spread_multiplier, plan_short_rate;
   Money drawn_at_issue;
-};
-
-// An entity in a month.
-struct EntityRow {
-  BookTerms books;
-  Real lock_up_base;  // as in CashTerms
-  bool sells_equity, guaranteed;
 };
 
 // A covenant in a month.
@@ -80,24 +75,43 @@ struct CovenantRow {
   std::int32_t cures, waivers;  // that may still be used up to this month; 0: none are left or due
 };
 
+// The ring of cumulative sums of one flow: the places [first, first + rows) of StateLayout::window.
+struct WindowRing {
+  std::int32_t first, rows;
+
+  // The place of the sum at a month end, month >= -12.
+  HEADROOM_HD std::int32_t at(std::int32_t month) const { return first + (month + 12 * rows) % rows; }
+};
+
+// The members of groups of objects, group by group, each in its order.
+struct Groups {
+  View<std::int32_t> first;   // [groups + 1]
+  View<std::int32_t> member;  // [first[g], first[g + 1])
+};
+
 struct Calendar {
   View<CompanyTerms> company;      // [months]
   View<SiteRow> site;              // [months][site]
   View<ContractRow> contract;      // [months][contract]
   View<TrancheRow> tranche;        // [months][tranche]
-  View<EntityRow> entity;          // [months][entity]
+  View<EntityTerms> entity;        // [months][entity]
   View<CovenantRow> covenant;      // [months][covenant]
+  View<WindowMonth> window;        // [months][entity, then the group]
+  View<WindowRing> ring;           // [entity, then the group][kWindowFlows]
   View<std::int32_t> financing;    // tranches that finance sites
   View<std::int32_t> targeted;     // tranches that breaches have consequences for
   View<std::int32_t> following;    // tranches with cross-defaults
-  View<std::int32_t> swept;        // tranches that take a sweep, entity by entity, each in their order
-  View<std::int32_t> first_swept;  // [entity + 1]: where an entity's begin in `swept`
+  Groups contracts_of_site;        // in order of priority
+  Groups tranches_of_entity;
+  Groups swept_of_entity;          // tranches that take a sweep
   bool plain = true;               // no covenant has cures, waivers or consequences
 
   template <class F>
   void for_each_view(F&& f) {
-    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(financing), f(targeted),
-        f(following), f(swept), f(first_swept);
+    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(ring), f(financing),
+        f(targeted), f(following);
+    for (Groups* groups : {&contracts_of_site, &tranches_of_entity, &swept_of_entity})
+      f(groups->first), f(groups->member);
   }
 };
 
@@ -107,5 +121,41 @@ struct Prepared {
   Calendar calendar;
   StateLayout layout;
 };
+
+// A month of a run as its parts see it.
+struct Now {
+  const Scenario& s;
+  const Calendar& calendar;
+  const StateLayout& l;
+  std::int32_t month;
+
+  HEADROOM_HD Real t() const { return static_cast<Real>(month); }
+  HEADROOM_HD const CompanyTerms& company() const { return calendar.company[month - 1]; }
+  HEADROOM_HD const SiteRow& site(std::int32_t i) const {
+    return calendar.site[(month - 1) * s.site.size + i];
+  }
+  HEADROOM_HD const ContractRow& contract(std::int32_t c) const {
+    return calendar.contract[(month - 1) * s.contract.size + c];
+  }
+  HEADROOM_HD const TrancheRow& tranche(std::int32_t d) const {
+    return calendar.tranche[(month - 1) * s.tranche.size + d];
+  }
+  HEADROOM_HD const EntityTerms& entity(std::int32_t e) const {
+    return calendar.entity[(month - 1) * s.entity.size + e];
+  }
+  HEADROOM_HD const CovenantRow& covenant(std::int32_t v) const {
+    return calendar.covenant[(month - 1) * s.covenant.size + v];
+  }
+  HEADROOM_HD const WindowMonth& window(std::int32_t owner) const {
+    return calendar.window[(month - 1) * (s.group() + 1) + owner];
+  }
+};
+
+// Calls f(member) for the members of a group, in their order.
+template <class F>
+HEADROOM_HD void for_each_member(const Groups& groups, std::int32_t g, F&& f) {
+  const std::int32_t end = groups.first[g + 1];
+  for (std::int32_t k = groups.first[g]; k < end; ++k) f(groups.member[k]);
+}
 
 }  // namespace headroom

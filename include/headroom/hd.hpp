@@ -155,6 +155,16 @@ HEADROOM_HD std::uint32_t mul_high(std::uint32_t a, std::uint32_t b) {
 #endif
 }
 
+// Terms that the lanes read. On the host a copy: g++ then knows that no store of a lane changes them. On a card
+// they are read in place, so that they do not fill registers.
+#if defined(__CUDACC__)
+template <class T>
+using Held = const T&;
+#else
+template <class T>
+using Held = const T;
+#endif
+
 // A non-owning array. Trivially copyable: it travels into kernels by value.
 template <class T>
 struct View {

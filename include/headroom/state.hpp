@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of one path, as plain value structs, and its place in memory.
-// Every struct lists its fields in visit(). A path's state is one row of reals and one of integers per lane:
-// word w of lane l is at base[w * stride + l], so that neighbouring lanes (SIMD) and threads (GPU) touch
-// neighbouring words. Memory is sized to the scenario: an object that is absent costs no memory.
+// The state of one path. Each struct is one list of fields: type, name, unit. The plain value, references to
+// its words in memory, and the names for a reader of the state all follow from the list.
+// A path's state is a row of 32-bit words per lane: word w of lane l is at base[w * stride + l], so that
+// neighbouring lanes (SIMD) and threads (GPU) touch neighbouring words. Memory is sized to the scenario: a
+// mechanism that no object has costs no memory. Values of one month alone stay in registers where they can.
 #pragma once
 
 #include <cstddef>
@@ -15,458 +16,423 @@
 
 namespace headroom {
 
+// A field as a reader of the state sees it.
+struct StateField {
+  const char* name;
+  const char* unit;
+  bool real;  // else a 32-bit integer
+};
+
+#define HEADROOM_FIELD(type, name, unit) type name;
+#define HEADROOM_PLACE(type, name, unit) name,
+#define HEADROOM_TRAITS(type, name, unit) {#name, unit, std::is_same_v<type, Real>},
+#define HEADROOM_REFERENCE(type, name, unit) type& name;
+#define HEADROOM_BIND(type, name, unit) row.template word<type>(static_cast<std::int32_t>(Place::name)),
+#define HEADROOM_ASSIGN(type, name, unit) this->name = from.name;
+#define HEADROOM_VALUE(type, name, unit) name,
+
+// A struct of the state. `Name::In` are references to its words in a path's memory: a field that is assigned
+// is stored, and no other.
+#define HEADROOM_STATE(Name, LIST)                                                                    \
+  struct Name {                                                                                       \
+    LIST(HEADROOM_FIELD)                                                                              \
+    enum class Place : std::int32_t { LIST(HEADROOM_PLACE) kCount };                                  \
+    static constexpr std::int32_t kWords = static_cast<std::int32_t>(Place::kCount);                  \
+    static constexpr StateField kFields[] = {LIST(HEADROOM_TRAITS)};                                  \
+    struct In {                                                                                       \
+      LIST(HEADROOM_REFERENCE)                                                                        \
+      HEADROOM_HD const In& operator=(const Name& from) const { LIST(HEADROOM_ASSIGN) return *this; } \
+      HEADROOM_HD operator Name() const { return {LIST(HEADROOM_VALUE)}; }                            \
+    };                                                                                                \
+    HEADROOM_HD static In in(const auto& row) { return {LIST(HEADROOM_BIND)}; }                       \
+  };
+
 // Values drawn once for a path.
-struct PathConstants {
-  Real psi_training, psi_inference;  // growth uncertainty multipliers
-  Real xi;                           // ageing multiplier
-  Real systemic;                     // M, standard normal
-  HEADROOM_HD constexpr void visit(auto&& f) { f(psi_training), f(psi_inference), f(xi), f(systemic); }
-};
+#define HEADROOM_PATH_CONSTANTS(X)                                                                          \
+  X(Real, psi_training, "factor") /* growth uncertainty multipliers */                                      \
+  X(Real, psi_inference, "factor")                                                                          \
+  X(Real, xi, "factor")       /* ageing multiplier */                                                       \
+  X(Real, systemic, "normal") /* M */
+HEADROOM_STATE(PathConstants, HEADROOM_PATH_CONSTANTS)
 
-struct MarketState {
-  Real log_demand_training, log_demand_inference, log_supply, supply_gap;
-  Real tightness;                             // q
-  Real cycle;                                 // a
-  Real rate_x, log_spread, churn, log_power;  // OU states
-  Real utilisation;                           // v of the on-demand pool
-  Real short_rate;                            // per year
-  Real spread_multiplier, power_multiplier, churn_multiplier;
-  Real usage;  // of non-take-or-pay volume
-  std::int32_t regime, window_open;
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(log_demand_training), f(log_demand_inference), f(log_supply), f(supply_gap), f(tightness), f(cycle),
-        f(rate_x), f(log_spread), f(churn), f(log_power), f(utilisation), f(short_rate), f(spread_multiplier),
-        f(power_multiplier), f(churn_multiplier), f(usage), f(regime), f(window_open);
-  }
-};
+#define HEADROOM_MARKET_STATE(X)                                \
+  X(Real, log_demand_training, "log")                           \
+  X(Real, log_demand_inference, "log")                          \
+  X(Real, log_supply, "log")                                    \
+  X(Real, supply_gap, "log per year")                           \
+  X(Real, tightness, "log") /* q */                             \
+  X(Real, cycle, "log")     /* a */                             \
+  X(Real, rate_x, "per year")                                   \
+  X(Real, log_spread, "log")                                    \
+  X(Real, churn, "log")                                         \
+  X(Real, log_power, "log")                                     \
+  X(Real, utilisation, "share") /* v of the on-demand pool */   \
+  X(Real, short_rate, "per year")                               \
+  X(Real, spread_multiplier, "factor")                          \
+  X(Real, power_multiplier, "factor")                           \
+  X(Real, churn_multiplier, "factor")                           \
+  X(Real, usage, "share") /* of non-take-or-pay volume */       \
+  X(std::int32_t, regime, "Regime")                             \
+  X(std::int32_t, window_open, "0 or 1")
+HEADROOM_STATE(MarketState, HEADROOM_MARKET_STATE)
 
-struct LaunchState {
-  Real month;
-  Real progress;  // of its price effect, 0..1
-  HEADROOM_HD constexpr void visit(auto&& f) { f(month), f(progress); }
-};
+#define HEADROOM_LAUNCH_STATE(X) \
+  X(Real, month, "month")        \
+  X(Real, progress, "share") /* of its price effect */
+HEADROOM_STATE(LaunchState, HEADROOM_LAUNCH_STATE)
 
-struct GpuState {
-  Real price;  // USD per GPU-hour this month
-  HEADROOM_HD constexpr void visit(auto&& f) { f(price); }
-};
+#define HEADROOM_GPU_STATE(X) X(Real, price, "USD per GPU-hour") /* this month */
+HEADROOM_STATE(GpuState, HEADROOM_GPU_STATE)
 
 enum SiteStatus : std::int32_t { kWaiting, kOrdered, kCancelled, kNotOrdered };
 
-struct SiteConstants {
-  Real ready, delivery;  // month of opening, of GPU delivery
-  Real cost_multiplier;
-  std::int32_t cancelled;  // 1: refused at cancel_month
-  HEADROOM_HD constexpr void visit(auto&& f) { f(ready), f(delivery), f(cost_multiplier), f(cancelled); }
-};
+#define HEADROOM_SITE_STATE(X)                                                                          \
+  X(Real, ready, "month")                                                                               \
+  X(Real, delivery, "month") /* of its GPUs */                                                          \
+  X(Real, cost_multiplier, "factor")                                                                    \
+  X(Real, purchase_price, "USD per GPU-hour") /* market price of its GPU type when its GPUs came */     \
+  X(Money, capex, "ledger units")             /* cumulative, accrual */                                 \
+  X(Money, depreciated, "ledger units")       /* cumulative, with write-offs */                         \
+  X(std::int32_t, status, "SiteStatus")
+HEADROOM_STATE(SiteState, HEADROOM_SITE_STATE)
 
-struct SiteState {
-  Money capex, depreciated;  // cumulative, accrual; write-offs included in `depreciated`
-  Real purchase_price;       // market price of its GPU type when its GPUs came, USD per GPU-hour
-  std::int32_t status;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(capex), f(depreciated), f(purchase_price), f(status); }
-};
+// The capacity of the site that is at work in the month: on line, and not yet taken by contracts.
+#define HEADROOM_SITE_MONTH(X)                              \
+  X(Real, online, "GPUs")     /* month's mean */            \
+  X(Real, online_end, "GPUs") /* month end */               \
+  X(Real, left, "GPUs")                                     \
+  X(Real, left_end, "GPUs")
+HEADROOM_STATE(SiteMonth, HEADROOM_SITE_MONTH)
 
-// A site's capacity while the month is computed: on line, and not yet taken.
-struct SiteMonth {
-  Real online, online_end;  // GPUs, month's mean and month end
-  Real left, left_end;      // not taken by contracts so far
-  HEADROOM_HD constexpr void visit(auto&& f) { f(online), f(online_end), f(left), f(left_end); }
-};
-
-struct CustomerState {
-  Real threshold, hazard;  // unit exponential; integrated intensity
-  std::int32_t default_month;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(threshold), f(hazard), f(default_month); }
-};
-
-// Totals of all contracts of a customer over the horizon.
-struct CustomerTotals {
-  Money fees, lost;         // billed; contracted fees still to come of the contracts lost
-  std::int32_t left_month;  // first loss of a contract: termination, default, loss of its site; kNever
-  HEADROOM_HD constexpr void visit(auto&& f) { f(fees), f(lost), f(left_month); }
-};
+#define HEADROOM_CUSTOMER_STATE(X)                                                                      \
+  X(Real, threshold, "hazard") /* unit exponential */                                                   \
+  X(Real, hazard, "hazard")    /* integrated intensity */                                               \
+  X(std::int32_t, default_month, "month")                                                               \
+  X(Money, fees, "ledger units") /* billed over the horizon, by all its contracts */                    \
+  X(Money, lost, "ledger units") /* contracted fees still to come of the contracts lost */              \
+  X(std::int32_t, left_month, "month") /* first loss of a contract: termination, default, loss of its site */
+HEADROOM_STATE(CustomerState, HEADROOM_CUSTOMER_STATE)
 
 // The last three mean: ended by the customer for lateness, ended by the loss of the site, ended by the
 // customer's default.
 enum ContractStatus : std::int32_t { kOption, kPending, kInForce, kEnded, kTerminated, kReleased, kDefaulted };
 
-struct ContractConstants {
-  Real u_termination, step_down_threshold, u_option;
-  std::int32_t renewal_word;
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(u_termination), f(step_down_threshold), f(u_option), f(renewal_word);
-  }
+#define HEADROOM_CONTRACT_STATE(X)                                                                      \
+  X(Real, price, "USD per GPU-hour")                                                                    \
+  X(Real, end, "month") /* kNeverReal until the term has started */                                     \
+  X(Money, unearned, "ledger units") /* the part of the prepayment that is deferred revenue */          \
+  X(Money, last_fee, "ledger units") /* of the last month served: base of a recovery claim */           \
+  X(std::int32_t, status, "ContractStatus")                                                             \
+  X(std::int32_t, prepaid, "0 or 1")                                                                    \
+  X(std::int32_t, renewals, "count")
+HEADROOM_STATE(ContractState, HEADROOM_CONTRACT_STATE)
+
+// Of a contract whose customer may ask for a lower price.
+#define HEADROOM_STEP_DOWN_STATE(X)    \
+  X(Real, threshold, "hazard") \
+  X(Real, hazard, "hazard") /* integrated; very negative once stepped down */
+HEADROOM_STATE(StepDownState, HEADROOM_STEP_DOWN_STATE)
+
+#define HEADROOM_DAMAGES_STATE(X) X(Money, charged, "ledger units") /* cumulative */
+HEADROOM_STATE(DamagesState, HEADROOM_DAMAGES_STATE)
+
+#define HEADROOM_TRANCHE_STATE(X)                                                                        \
+  X(Money, balance, "ledger units")                                                                      \
+  X(Money, undrawn, "ledger units")                                                                      \
+  X(Money, borrowing_base, "ledger units") /* advance rate x eligible capex not drawn against yet; grows \
+                                              while a shut market delays draws */                        \
+  X(Real, spread, "per year") /* locked at the draws (weighted) or by refinancing */                     \
+  X(Real, margin, "per year") /* that breaches add, as of the last month end */                          \
+  X(std::int32_t, standing, "Standing")
+HEADROOM_STATE(TrancheState, HEADROOM_TRANCHE_STATE)
+
+// Bits of a tranche's standing. Draw stop and sweep are consequences of breaches as of the last month end.
+enum Standing : std::int32_t {
+  kRefinanced = 1 << 0,
+  kAccelerated = 1 << 1,  // for good
+  kFollows = 1 << 2,      // a cross-default will accelerate it
+  kDrawsStopped = 1 << 3,
+  kSwept = 1 << 4,
 };
 
-struct ContractState {
-  Real price;               // USD per GPU-hour
-  Real end;                 // month; kNeverReal until the term has started
-  Real step_down_hazard;    // integrated; negative once stepped down
-  Money prepaid, unearned;  // received so far; the part that is deferred revenue
-  Money damages;            // cumulative
-  Money last_fee;           // of the last month served: base of a recovery claim
-  std::int32_t status, renewals;
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(price), f(end), f(step_down_hazard), f(prepaid), f(unearned), f(damages), f(last_fee), f(status),
-        f(renewals);
-  }
-};
-
-struct TrancheState {
-  Money balance, undrawn;
-  Money borrowing_base;  // advance rate x eligible capex not drawn against yet; grows while a shut market
-                         // delays draws
-  Real spread;           // per year, locked at the draws (weighted) or by refinancing
-  std::int32_t refinanced;
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(balance), f(undrawn), f(borrowing_base), f(spread), f(refinanced);
-  }
-};
-
-// For a tranche whose draws are repaid one by one: the instalment due each month, and the balance before the
+// Of a tranche whose draws are repaid one by one: the instalment due each month, and the balance before the
 // month's draw. A Vintage is the amount of one draw.
-struct Instalments {
-  Money level;
-  Money before;  // balance before this month's draw
-  HEADROOM_HD constexpr void visit(auto&& f) { f(level), f(before); }
-};
-struct Vintage {
-  Money drawn;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(drawn); }
-};
+#define HEADROOM_INSTALMENTS(X)    \
+  X(Money, level, "ledger units") \
+  X(Money, before, "ledger units")
+HEADROOM_STATE(Instalments, HEADROOM_INSTALMENTS)
+#define HEADROOM_VINTAGE(X) X(Money, drawn, "ledger units")
+HEADROOM_STATE(Vintage, HEADROOM_VINTAGE)
 
-// The consequences of covenant breaches for a tranche, as of the last month end.
-struct TrancheControl {
-  Real margin;                        // per year, on top of its spread
-  std::int32_t draws_stopped, swept;  // 0 or 1
-  std::int32_t accelerated;           // 0 or 1, for good
-  std::int32_t follows;               // 1: a cross-default will accelerate it
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(margin), f(draws_stopped), f(swept), f(accelerated), f(follows);
-  }
-};
+// Capex of the month that a tranche finances.
+#define HEADROOM_ELIGIBLE(X) X(Money, capex, "ledger units")
+HEADROOM_STATE(Eligible, HEADROOM_ELIGIBLE)
+#define HEADROOM_COLLATERAL(X) X(Money, value, "ledger units")
+HEADROOM_STATE(Collateral, HEADROOM_COLLATERAL)
 
-struct TrancheMonth {
-  Money eligible_capex, collateral;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(eligible_capex), f(collateral); }
-};
+// The flows of an entity's sites, contracts and pool in a month, and what it holds in them at the month end.
+#define HEADROOM_FLOWS(X)                                                                       \
+  X(Money, opex, "ledger units") /* before SG&A */                                              \
+  X(Money, capex, "ledger units")                                                               \
+  X(Money, depreciation, "ledger units") /* with write-offs */                                  \
+  X(Money, net_ppe, "ledger units")      /* of its sites */                                     \
+  X(Money, contract_revenue, "ledger units")                                                    \
+  X(Money, pool_revenue, "ledger units")                                                        \
+  X(Money, damages, "ledger units")                                                             \
+  X(Money, recoveries, "ledger units")                                                          \
+  X(Money, prepaid, "ledger units")                                                             \
+  X(Money, credited, "ledger units")                                                            \
+  X(Money, refunded, "ledger units")                                                            \
+  X(Money, forfeited, "ledger units")                                                           \
+  X(Money, backlog, "ledger units")                                                             \
+  X(Money, unearned, "ledger units")                                                            \
+  X(Real, online, "GPUs")                                                                       \
+  X(Real, sold, "GPUs")                                                                         \
+  X(Real, price_weight, "GPUs x USD per GPU-hour")       /* on line x market price */           \
+  X(Real, start_price_weight, "GPUs x USD per GPU-hour") /* on line x market price at as_of */
+HEADROOM_STATE(Flows, HEADROOM_FLOWS)
 
-// Flows of the month of one entity, collected by site, by contract and by tranche. All are Money unless
-// marked.
-struct SiteFlows {
-  Money opex, capex, depreciation, write_off, net_ppe;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(opex), f(capex), f(depreciation), f(write_off), f(net_ppe); }
-};
-struct ContractFlows {
-  Money revenue, damages, recoveries, prepaid, credited, refunded, forfeited, backlog, unearned;
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(revenue), f(damages), f(recoveries), f(prepaid), f(credited), f(refunded), f(forfeited), f(backlog),
-        f(unearned);
-  }
-};
-struct PoolFlows {
-  Money revenue, cost;
-  Real online, sold;                      // GPUs
-  Real price_weight, start_price_weight;  // GPUs on line x market price, now and at the start
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(revenue), f(cost), f(online), f(sold), f(price_weight), f(start_price_weight);
-  }
-};
-struct DebtFlows {
-  Money interest, fees, amortisation, lease_principal, maturities, drawn, converted, balance;
-  Money called;     // balance that was accelerated without recourse to the parent
-  Money sweepable;  // balance of the tranches that take a sweep
-  Real new_shares;  // million, by conversion
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(interest), f(fees), f(amortisation), f(lease_principal), f(maturities), f(drawn), f(converted),
-        f(balance), f(called), f(sweepable), f(new_shares);
-  }
-};
+// The debt of the entity that is being closed, over its tranches.
+#define HEADROOM_DEBT_MONTH(X)                                                                  \
+  X(Money, interest, "ledger units")                                                            \
+  X(Money, fees, "ledger units")                                                                \
+  X(Money, principal, "ledger units") /* scheduled, with that of finance leases */              \
+  X(Money, maturities, "ledger units")                                                          \
+  X(Money, drawn, "ledger units")                                                               \
+  X(Money, converted, "ledger units")                                                           \
+  X(Money, balance, "ledger units")                                                             \
+  X(Money, called, "ledger units")    /* balance accelerated without recourse to the parent */  \
+  X(Money, sweepable, "ledger units") /* balance of the tranches that take a sweep */           \
+  X(Real, new_shares, "million")      /* by conversion */
+HEADROOM_STATE(DebtMonth, HEADROOM_DEBT_MONTH)
 
-// The balance sheet, and other figures that the next month needs.
-struct EntityState {
-  Money cash, receivables, payables_opex, payables_capex, ppe, deferred, debt, gap, equity, tax_losses;
-  Money reserve;                       // account for debt service
-  Real shares, share_price, leverage;  // million; USD; debt / EBITDA (last quarter x 4)
-  Money liquidity, issued_in_quarter;
-  Money paid_in, distributed;  // by the parent, and to the parent, since the start
-  std::int32_t default_month;  // first month with a payment that nobody made good
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(cash), f(receivables), f(payables_opex), f(payables_capex), f(ppe), f(deferred), f(debt), f(gap),
-        f(equity), f(tax_losses), f(reserve), f(shares), f(share_price), f(leverage), f(liquidity),
-        f(issued_in_quarter), f(paid_in), f(distributed), f(default_month);
-  }
-};
+// The balance sheet of an entity, and other figures that the next month needs.
+#define HEADROOM_ENTITY_STATE(X)                                                                          \
+  X(Money, cash, "ledger units")                                                                          \
+  X(Money, reserve, "ledger units") /* account for debt service */                                        \
+  X(Money, receivables, "ledger units")                                                                   \
+  X(Money, payables_opex, "ledger units")                                                                 \
+  X(Money, payables_capex, "ledger units")                                                                \
+  X(Money, ppe, "ledger units")                                                                           \
+  X(Money, deferred, "ledger units")                                                                      \
+  X(Money, debt, "ledger units")                                                                          \
+  X(Money, gap, "ledger units") /* payments that nobody made good */                                      \
+  X(Money, equity, "ledger units")                                                                        \
+  X(Money, paid_in, "ledger units")     /* by the parent, since the start */                              \
+  X(Money, distributed, "ledger units") /* to the parent, since the start */                              \
+  X(Real, leverage, "ratio")            /* debt over EBITDA, last quarter x 4; of the parent: the group's */ \
+  X(std::int32_t, default_month, "month") /* first month with a payment that nobody made good */
+HEADROOM_STATE(EntityState, HEADROOM_ENTITY_STATE)
+
+// Of the parent alone.
+#define HEADROOM_PARENT_STATE(X)                                        \
+  X(Money, tax_losses, "ledger units")                                  \
+  X(Money, liquidity, "ledger units") /* cash and undrawn revolver */   \
+  X(Money, issued_in_quarter, "ledger units")                           \
+  X(Real, shares, "million")                                            \
+  X(Real, share_price, "USD")
+HEADROOM_STATE(ParentState, HEADROOM_PARENT_STATE)
 
 // The consequences of covenant breaches for an entity, as of the last month end.
-struct EntityControl {
-  std::int32_t trapped, sweep_all;  // 0 or 1: no distributions; all cash above the minimum is swept
-  Money fee_due;                    // waiver fees, paid next month
-  HEADROOM_HD constexpr void visit(auto&& f) { f(trapped), f(sweep_all), f(fee_due); }
+#define HEADROOM_ENTITY_CONTROL(X)                                            \
+  X(std::int32_t, restrictions, "Restriction")                                \
+  X(Money, fee_due, "ledger units") /* waiver fees, paid next month */
+HEADROOM_STATE(EntityControl, HEADROOM_ENTITY_CONTROL)
+enum Restriction : std::int32_t {
+  kTrapped = 1 << 0,   // no distributions
+  kSweepAll = 1 << 1,  // all cash above the minimum is swept
 };
 
 // The figures of a month end that covenants test, by entity and consolidated.
-struct Position {
-  Money debt, cash, liquidity, backlog, collateral;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(debt), f(cash), f(liquidity), f(backlog), f(collateral); }
-};
-
-// Values that one part of an entity's closing passes to the next.
-struct EntityMonth {
-  Money cash;          // before it is balanced
-  Money unfinanced;    // capex beyond the month's draws
-  Money debt_service;  // interest and principal
-  Money reconciled;    // cash and reserve less debt and gap, computed from income and the balance sheet
-  HEADROOM_HD constexpr void visit(auto&& f) { f(cash), f(unfinanced), f(debt_service), f(reconciled); }
-};
+#define HEADROOM_POSITION(X)             \
+  X(Money, debt, "ledger units")         \
+  X(Money, cash, "ledger units")         \
+  X(Money, liquidity, "ledger units")    \
+  X(Money, backlog, "ledger units")
+HEADROOM_STATE(Position, HEADROOM_POSITION)
 
 // Sums over the entities closed so far.
-struct GroupMonth {
-  Money upstream;  // distributions less what the parent paid in
-  Money revenue, cash_interest, tax, cfo, capex, net_income, forfeited;
-  Money ebitda, interest, principal, cfads, contracted;  // of the covenants' windows
-  Money debt, cash, gap, deferred, backlog, collateral;
-  Real online, sold, price_weight, start_price_weight;  // as in PoolFlows
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(upstream), f(revenue), f(cash_interest), f(tax), f(cfo), f(capex), f(net_income), f(forfeited), f(ebitda),
-        f(interest), f(principal), f(cfads), f(contracted), f(debt), f(cash), f(gap), f(deferred), f(backlog),
-        f(collateral), f(online), f(sold), f(price_weight), f(start_price_weight);
-  }
-};
+#define HEADROOM_GROUP_MONTH(X)                                                     \
+  X(Money, upstream, "ledger units") /* distributions less what the parent paid in */ \
+  X(Money, revenue, "ledger units")                                                 \
+  X(Money, ebitda, "ledger units")                                                  \
+  X(Money, cash_interest, "ledger units")                                           \
+  X(Money, tax, "ledger units")                                                     \
+  X(Money, cfo, "ledger units")                                                     \
+  X(Money, capex, "ledger units")                                                   \
+  X(Money, net_income, "ledger units")                                              \
+  X(Money, forfeited, "ledger units")                                               \
+  X(Money, interest, "ledger units") /* as covenant windows count it */             \
+  X(Money, principal, "ledger units")                                               \
+  X(Money, cfads, "ledger units")                                                   \
+  X(Money, contracted, "ledger units")                                              \
+  X(Money, debt, "ledger units")                                                    \
+  X(Money, cash, "ledger units")                                                    \
+  X(Money, gap, "ledger units")                                                     \
+  X(Money, deferred, "ledger units")                                                \
+  X(Money, backlog, "ledger units")                                                 \
+  X(Real, online, "GPUs") /* as in Flows */                                         \
+  X(Real, sold, "GPUs")                                                             \
+  X(Real, price_weight, "GPUs x USD per GPU-hour")                                  \
+  X(Real, start_price_weight, "GPUs x USD per GPU-hour")
+HEADROOM_STATE(GroupMonth, HEADROOM_GROUP_MONTH)
 
-// Cash swept from an entity and not yet paid to a tranche.
-struct Sweep {
-  Money left;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(left); }
-};
+// Cash swept from the entity that is being closed, and not yet paid to a tranche.
+#define HEADROOM_SWEEP(X) X(Money, left, "ledger units")
+HEADROOM_STATE(Sweep, HEADROOM_SWEEP)
 
-// The flows that covenant windows sum.
-struct WindowRow {
-  Money ebitda, interest, principal, cfads, contracted;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(ebitda), f(interest), f(principal), f(cfads), f(contracted); }
-};
-struct CovenantState {
-  std::int32_t first_breach, min_headroom;    // over all tests, cured or not
-  std::int32_t first_uncured, accelerated;    // months; kNever
-  std::int32_t months_in_breach;              // since the first of the current uncured tests; 0: none
-  std::int32_t cures, cures_in_row, waivers;  // used so far
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    f(first_breach), f(min_headroom), f(first_uncured), f(accelerated), f(months_in_breach), f(cures),
-        f(cures_in_row), f(waivers);
-  }
-};
+#define HEADROOM_COVENANT_STATE(X)                                                  \
+  X(std::int32_t, first_breach, "month") /* over all tests, cured or not */         \
+  X(std::int32_t, min_headroom, "fixed point or ledger units")
+HEADROOM_STATE(CovenantState, HEADROOM_COVENANT_STATE)
+
+// Of a covenant with cures, waivers or consequences.
+#define HEADROOM_BREACH_STATE(X)                                                                      \
+  X(std::int32_t, first_uncured, "month")                                                             \
+  X(std::int32_t, accelerated, "month")                                                               \
+  X(std::int32_t, months_in_breach, "months") /* since the first of the current uncured tests; 0: none */ \
+  X(std::int32_t, cures, "count")             /* used so far */                                       \
+  X(std::int32_t, cures_in_row, "count")                                                              \
+  X(std::int32_t, waivers, "count")
+HEADROOM_STATE(BreachState, HEADROOM_BREACH_STATE)
+
 // Payments that the covenant under test causes.
-struct CovenantPayment {
-  Money cure, waiver_fee;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(cure), f(waiver_fee); }
-};
+#define HEADROOM_COVENANT_PAYMENT(X) \
+  X(Money, cure, "ledger units")     \
+  X(Money, waiver_fee, "ledger units")
+HEADROOM_STATE(CovenantPayment, HEADROOM_COVENANT_PAYMENT)
 
-struct FirstBreach {
-  std::int32_t month, covenant;  // kNever
-  HEADROOM_HD constexpr void visit(auto&& f) { f(month), f(covenant); }
-};
+#define HEADROOM_FIRST_BREACH(X)      \
+  X(std::int32_t, month, "month")     \
+  X(std::int32_t, covenant, "index")
+HEADROOM_STATE(FirstBreach, HEADROOM_FIRST_BREACH)
 
-// The value of a series in this month; then the totals of the path.
-struct Observed {
-  std::int32_t value;
-  HEADROOM_HD constexpr void visit(auto&& f) { f(value); }
-};
-struct PathTotals {
-  Money year[kYearColumnCount];  // of the calendar year so far
-  Money quarter_fcf, total_fcf, peak_gap, min_liquidity;
-  std::int32_t violations, glut_months;
-  Real tightness, price, short_rate, spread, power, churn;  // sums over months
-  Real worst_delay;                                         // months, over sites
-  HEADROOM_HD constexpr void visit(auto&& f) {
-    for_each_year_column([&](auto column, auto) HEADROOM_LANE { f(year[column.value]); });
-    f(quarter_fcf), f(total_fcf), f(peak_gap), f(min_liquidity), f(violations), f(glut_months), f(tightness),
-        f(price), f(short_rate), f(spread), f(power), f(churn), f(worst_delay);
-  }
-};
+// A word of a covenant window: a cumulative sum. See WindowPlace.
+#define HEADROOM_WINDOW_SUM(X) X(Money, sum, "ledger units, modulo 2^32")
+HEADROOM_STATE(WindowSum, HEADROOM_WINDOW_SUM)
 
-struct FieldCount {
-  std::int32_t real = 0, integer = 0;
-  HEADROOM_HD constexpr void operator()(Real&) { ++real; }
-  HEADROOM_HD constexpr void operator()(std::int32_t&) { ++integer; }
-};
-template <class T>
-HEADROOM_HD constexpr FieldCount fields_of() {
-  FieldCount count;
-  T value{};
-  value.visit([&](auto& field) { count(field); });
-  return count;
-}
+// The value of a series in this month: every measure, and then the series observed last.
+#define HEADROOM_OBSERVED(X) X(std::int32_t, value, "fixed point or ledger units")
+HEADROOM_STATE(Observed, HEADROOM_OBSERVED)
 
-// Position of a field among its struct's reals or integers.
-template <class T, class V>
-HEADROOM_HD constexpr std::int32_t place_of(V T::*field) {
-  std::int32_t place = 0, next = 0;
-  T value{};
-  value.visit([&]<class W>(W& each) {
-    if constexpr (std::is_same_v<V, W>) {
-      if (&each == &(value.*field)) place = next;
-      ++next;
-    }
-  });
-  return place;
-}
+#define HEADROOM_YEAR_SUM(X) X(Money, sum, "ledger units") /* of the calendar year so far */
+HEADROOM_STATE(YearSum, HEADROOM_YEAR_SUM)
 
-// Position in a lane's rows where the structs of one kind start.
+#define HEADROOM_PATH_TOTALS(X)                                  \
+  X(Money, quarter_fcf, "ledger units")                          \
+  X(Money, total_fcf, "ledger units")                            \
+  X(Money, peak_gap, "ledger units")                             \
+  X(Money, min_liquidity, "ledger units")                        \
+  X(std::int32_t, violations, "Violation")                       \
+  X(std::int32_t, glut_months, "months")                         \
+  X(Real, tightness, "sum over months")                          \
+  X(Real, price, "sum over months")                              \
+  X(Real, short_rate, "sum over months")                         \
+  X(Real, spread, "sum over months")                             \
+  X(Real, power, "sum over months")                              \
+  X(Real, churn, "sum over months")                              \
+  X(Real, worst_delay, "months") /* over sites */
+HEADROOM_STATE(PathTotals, HEADROOM_PATH_TOTALS)
+
+// Where the structs of one kind start in a path's row, and how many there are.
 template <class T>
 struct Slot {
-  std::int32_t real = 0, integer = 0;
+  std::int32_t first = 0, count = 0;
 };
 
-struct StateLayout {
-  Slot<PathConstants> constants;
-  Slot<MarketState> market;
-  Slot<LaunchState> launch;
-  Slot<GpuState> gpu;
-  Slot<SiteConstants> site_constants;
-  Slot<SiteState> site;
-  Slot<SiteMonth> site_month;
-  Slot<CustomerState> customer;
-  Slot<CustomerTotals> customer_totals;
-  Slot<ContractConstants> contract_constants;
-  Slot<ContractState> contract;
-  Slot<TrancheState> tranche;
-  Slot<TrancheControl> tranche_control;
-  Slot<Instalments> instalments;  // [tranche]
-  Slot<Vintage> vintage;
-  Slot<TrancheMonth> tranche_month;  // [tranche], then by entity for all of its tranches
-  Slot<SiteFlows> site_flows;
-  Slot<ContractFlows> contract_flows;
-  Slot<PoolFlows> pool_flows;
-  Slot<DebtFlows> debt_flows;
-  Slot<EntityState> entity;
-  Slot<EntityControl> entity_control;
-  Slot<Sweep> sweep;  // [entity]
-  // By entity; the consolidated one comes last if there are several entities: Scenario::group().
-  Slot<Position> position;
-  Slot<WindowRow> window;  // [entity][13]: cumulative sums (from before the horizon) at the last month ends
-  Slot<EntityMonth> entity_month;
-  Slot<GroupMonth> group_month;
-  Slot<CovenantState> covenant;
-  Slot<CovenantPayment> verdict;
-  Slot<FirstBreach> first_breach;
-  Slot<PathTotals> totals;
-  Slot<Observed> observed;               // [series]
-  std::int32_t reals = 0, integers = 0;  // words a lane
+// The whole state, in order of place: struct, name, number of structs. state_layout() in host/engine sets the
+// numbers.
+#define HEADROOM_STATES(X)                                                                            \
+  X(PathConstants, constants)                                                                         \
+  X(MarketState, market)                                                                              \
+  X(LaunchState, launch)                                                                              \
+  X(GpuState, gpu)                                                                                    \
+  X(SiteState, site)                                                                                  \
+  X(SiteMonth, site_month)                                                                            \
+  X(CustomerState, customer)                                                                          \
+  X(ContractState, contract)                                                                          \
+  X(StepDownState, step_down)                                                                         \
+  X(DamagesState, damages)                                                                            \
+  X(TrancheState, tranche) /* the last is always empty: the revolver of an entity without one */      \
+  X(Instalments, instalments)                                                                         \
+  X(Vintage, vintage)                                                                                 \
+  X(Eligible, eligible)                                                                               \
+  X(Collateral, collateral) /* by tranche, then by entity for all of its lenders, then consolidated */ \
+  X(Flows, flows)           /* by entity */                                                           \
+  X(DebtMonth, debt_month)                                                                            \
+  X(EntityState, entity)                                                                              \
+  X(ParentState, parent)                                                                              \
+  X(EntityControl, entity_control)                                                                    \
+  X(Sweep, sweep)                                                                                     \
+  X(Position, position) /* by entity, then consolidated: Scenario::group() */                         \
+  X(WindowSum, window)                                                                                \
+  X(GroupMonth, group_month)                                                                          \
+  X(CovenantState, covenant)                                                                          \
+  X(BreachState, breach)                                                                              \
+  X(CovenantPayment, verdict)                                                                         \
+  X(FirstBreach, first_breach)                                                                        \
+  X(PathTotals, totals)                                                                               \
+  X(YearSum, year)                                                                                    \
+  X(Observed, observed)
 
+#define HEADROOM_SLOT(type, name) Slot<type> name;
+struct StateLayout {
+  HEADROOM_STATES(HEADROOM_SLOT)
+  std::int32_t words = 0;  // of a path
+
+  // f(slot, name) for every kind of struct.
+  template <class F>
+  constexpr void for_each_slot(F&& f) {
+#define HEADROOM_VISIT(type, name) f(this->name, #name);
+    HEADROOM_STATES(HEADROOM_VISIT)
+#undef HEADROOM_VISIT
+  }
   template <class T>
-  HEADROOM_HD void place(Slot<T>& slot, std::int32_t count) {
-    slot = {reals, integers};
-    constexpr FieldCount fields = fields_of<T>();
-    reals += fields.real * count;
-    integers += fields.integer * count;
+  void place(Slot<T>& slot, std::int32_t count) {
+    slot = {words, count};
+    words += T::kWords * count;
   }
 };
+#undef HEADROOM_SLOT
+#undef HEADROOM_FIELD
+#undef HEADROOM_PLACE
+#undef HEADROOM_TRAITS
+#undef HEADROOM_REFERENCE
+#undef HEADROOM_BIND
+#undef HEADROOM_ASSIGN
+#undef HEADROOM_VALUE
 
-HEADROOM_HD StateLayout state_layout(const Scenario& s) {
-  StateLayout l;
-  l.place(l.constants, 1);
-  l.place(l.market, 1);
-  l.place(l.launch, s.launch.size);
-  l.place(l.gpu, s.gpu_type.size);
-  l.place(l.site_constants, s.site.size);
-  l.place(l.site, s.site.size);
-  l.place(l.site_month, s.site.size);
-  l.place(l.customer, s.customer.size);
-  l.place(l.customer_totals, s.customer.size);
-  l.place(l.contract_constants, s.contract.size);
-  l.place(l.contract, s.contract.size);
-  l.place(l.tranche, s.tranche.size + 1);  // the last is always empty: the revolver of an entity without one
-  l.place(l.tranche_control, s.tranche.size + 1);
-  l.place(l.instalments, s.tranche.size);
-  std::int32_t vintages = 0;
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) vintages += s.tranche[d].vintages;
-  l.place(l.vintage, vintages);
-  l.place(l.tranche_month, s.tranche.size + s.entity.size);
-  l.place(l.site_flows, s.entity.size);
-  l.place(l.contract_flows, s.entity.size);
-  l.place(l.pool_flows, s.entity.size);
-  l.place(l.debt_flows, s.entity.size);
-  l.place(l.entity, s.entity.size);
-  l.place(l.entity_control, s.entity.size);
-  l.place(l.sweep, s.entity.size);
-  l.place(l.position, s.group() + 1);
-  l.place(l.window, (s.group() + 1) * 13);
-  l.place(l.entity_month, 1);
-  l.place(l.group_month, 1);
-  l.place(l.covenant, s.covenant.size);
-  l.place(l.verdict, 1);
-  l.place(l.first_breach, 1);
-  l.place(l.totals, 1);
-  l.place(l.observed, series_count(s));
-  return l;
+// The row of an observed series.
+HEADROOM_HD std::int32_t observed_row(std::int32_t series) {
+  return series < kMeasureCount ? series : std::int32_t{kMeasureCount};
 }
 
-// One lane's view of its memory. Stride is a type, so a compile-time stride costs no register. Its row()
-// gives the start of a row together with all that the backend knows of its alignment.
-template <class Stride>
+// One lane's view of its memory. Grid::kStride: words between a lane's neighbouring words. Grid::row() gives
+// the start of a row together with all that the backend knows of its alignment.
+template <class Grid>
 struct LaneMemory {
-  Real* real;
-  std::int32_t* integer;
-  Stride stride;
+  std::uint32_t* words;
   std::int32_t lane;
 
+  // References to the words of a struct.
+  template <class T>
+  HEADROOM_HD typename T::In at(Slot<T> slot, std::int32_t i = 0) const {
+    return T::in(Row{Grid::row(words + static_cast<std::size_t>(slot.first + i * T::kWords) * Grid::kStride) + lane});
+  }
+  // A copy of a struct.
   template <class T>
   HEADROOM_HD T load(Slot<T> slot, std::int32_t i = 0) const {
-    constexpr FieldCount fields = fields_of<T>();
-    T value;
-    Reader reader{row(real, slot.real + i * fields.real), row(integer, slot.integer + i * fields.integer),
-                  stride};
-    value.visit(reader);
-    return value;
-  }
-  template <class T>
-  HEADROOM_HD void store(Slot<T> slot, const T& value, std::int32_t i = 0) const {
-    constexpr FieldCount fields = fields_of<T>();
-    Writer writer{row(real, slot.real + i * fields.real), row(integer, slot.integer + i * fields.integer),
-                  stride};
-    T copy = value;
-    copy.visit(writer);
-  }
-  // One field of the struct.
-  template <auto field, class T>
-  HEADROOM_HD void store_field(Slot<T> slot, const T& value, std::int32_t i) const {
-    constexpr FieldCount fields = fields_of<T>();
-    constexpr std::int32_t place = place_of(field);
-    if constexpr (std::is_same_v<decltype(field), Real T::*>) {
-      row(real, slot.real + i * fields.real)[place * static_cast<std::size_t>(stride)] = value.*field;
-    } else {
-      row(integer, slot.integer + i * fields.integer)[place * static_cast<std::size_t>(stride)] = value.*field;
-    }
+    return at(slot, i);
   }
 
  private:
-  // This lane's entry in a word's row.
-  template <class T>
-  HEADROOM_HD T* row(T* memory, std::int32_t word) const {
-    return stride.row(memory + static_cast<std::size_t>(word) * stride) + lane;
-  }
-  struct Reader {
-    const Real* real;
-    const std::int32_t* integer;
-    Stride stride;
-    HEADROOM_HD void operator()(Real& field) { field = *real, real += stride; }
-    HEADROOM_HD void operator()(std::int32_t& field) { field = *integer, integer += stride; }
-  };
-  struct Writer {
-    Real* real;
-    std::int32_t* integer;
-    Stride stride;
-    HEADROOM_HD void operator()(Real& field) { *real = field, real += stride; }
-    HEADROOM_HD void operator()(std::int32_t& field) { *integer = field, integer += stride; }
+  struct Row {
+    std::uint32_t* start;
+    template <class T>
+    HEADROOM_HD T& word(std::int32_t place) const {
+      return *reinterpret_cast<T*>(start + static_cast<std::size_t>(place) * Grid::kStride);
+    }
   };
 };
-
-// Stores only the named fields: store<&GpuState::price>(p, l.gpu, state, g). A step that changes two fields
-// of eleven writes two.
-template <auto... fields, class P, class T>
-HEADROOM_HD void store(const P& p, Slot<T> slot, const T& value, std::int32_t i = 0) {
-  (p.template store_field<fields>(slot, value, i), ...);
-}
 
 }  // namespace headroom

@@ -1,180 +1,188 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contracts in one month: release, service, damages, prepayment, step-down, expiry, departures.
+// Customers and contracts in one month: default, release, service, damages, prepayment, step-down, expiry,
+// departures.
 #pragma once
 
 #include <cstdint>
 
 #include "headroom/calendar.hpp"
-#include "headroom/customers.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
+#include "headroom/model/contract.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
 namespace headroom {
 
+template <class Lanes>
+HEADROOM_HD void advance_customers(const Now& now, Lanes& lanes) {
+  const StateLayout& l = now.l;
+  const std::int32_t month = now.month;
+  for (std::int32_t c = 0; c < now.s.customer.size; ++c) {
+    const Customer customer = now.s.customer[c];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const auto market = p.at(l.market);
+      advance_customer(customer, month, market.tightness, market.churn, p.at(l.customer, c));
+    });
+  }
+}
+
 // A contract's service. `delivering`: some path is not in full service yet, or receives a prepayment this
 // month. `late`: damages may also fall due. In other months service is only a fee and a credit.
 template <bool delivering, bool late, class Lanes>
-HEADROOM_HD void serve_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
-                                const ContractTerms& terms, Lanes& lanes) {
-  const std::int32_t site = s.contract[c].site, entity = s.contract[c].entity;
-  const std::int32_t customer = s.contract[c].customer;
+HEADROOM_HD void serve_contract(const Now& now, std::int32_t c, Lanes& lanes) {
+  const StateLayout& l = now.l;
+  const std::int32_t entity = now.s.contract[c].entity, customer = now.s.contract[c].customer;
+  Held<ContractTerms> terms = now.contract(c).terms;
   lanes.each([&](auto p) HEADROOM_LANE {
-    ContractStep step = serve<delivering>(terms, p.load(l.contract, c), p.load(l.site_month, site),
-                                          p.load(l.contract_flows, entity), p.load(l.market));
-    if constexpr (late) step = charge_damages(terms, step);
-    if constexpr (delivering) step = prepay(terms, step);
-    step = credit(terms, step);
-    store<&SiteMonth::left, &SiteMonth::left_end>(p, l.site_month, step.site, site);
-    store<&ContractState::unearned, &ContractState::last_fee>(p, l.contract, step.state, c);
-    CustomerTotals totals = p.load(l.customer_totals, customer);
-    totals.fees = min(totals.fees + (step.flows.revenue - p.load(l.contract_flows, entity).revenue), kFixedMax);
-    store<&CustomerTotals::fees>(p, l.customer_totals, totals, customer);
-    store<&ContractFlows::revenue, &ContractFlows::credited>(p, l.contract_flows, step.flows, entity);
-    if constexpr (delivering) {
-      store<&ContractState::status, &ContractState::end, &ContractState::prepaid>(p, l.contract, step.state, c);
-      store<&ContractFlows::prepaid>(p, l.contract_flows, step.flows, entity);
-    }
-    if constexpr (late) {
-      store<&ContractState::damages>(p, l.contract, step.state, c);
-      store<&ContractFlows::damages>(p, l.contract_flows, step.flows, entity);
-    }
+    const auto contract = p.at(l.contract, c);
+    const auto flows = p.at(l.flows, entity);
+    const Service service =
+        serve<delivering>(terms, p.at(l.market).usage, contract, p.at(l.site_month), flows);
+    if constexpr (late) charge_damages(terms, service.gpus_at_end, contract, p.at(l.damages, c), flows);
+    if constexpr (delivering) prepay(terms, service.gpus_at_end, contract, flows);
+    credit(terms, service.fee, contract, flows);
+    const auto totals = p.at(l.customer, customer);
+    totals.fees = min(totals.fees + service.fee, kFixedMax);
+  });
+}
+
+// A contract of a customer or a site that is gone, in the month in which it goes.
+template <class Lanes>
+HEADROOM_HD void release_contract(const Now& now, std::int32_t c, Lanes& lanes) {
+  const StateLayout& l = now.l;
+  Held<Contract> contract = now.s.contract[c];
+  const Real ledger_usd = now.s.ledger_usd, month_start = now.t() - 1.0F;
+  const std::int32_t month = now.month;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto state = p.at(l.contract, c);
+    const auto customer = p.at(l.customer, contract.customer);
+    const std::int32_t before = state.status;
+    const Money backlog = contract_backlog(contract, month_start, ledger_usd, state);
+    release(month, customer.default_month, p.at(l.site, contract.site).status, state,
+            p.at(l.flows, contract.entity));
+    count_loss(before, state.status, backlog, month, customer);
   });
 }
 
 // One contract in one month: the steps that some lane needs, in order.
 template <class Lanes>
-HEADROOM_HD void advance_contract(const Scenario& s, const StateLayout& l, std::int32_t c,
-                                  const ContractRow& row, std::int32_t month, Lanes& lanes) {
-  const Contract contract = s.contract[c];
-  const ContractTerms terms = row.terms;
-  const Real t = terms.t;
+HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  const ContractRow& row = now.contract(c);
+  const std::int32_t month = now.month;
+  Held<Contract> contract = s.contract[c];
+  const std::int32_t gpu = s.site[contract.site].gpu_type;
 
   if (row.option_due) {
+    const Mask options(s.on(kOptions, contract));
+    const auto words = lanes.draw(0, 0, contract.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.contract,
-              exercise_option(contract, p.load(l.contract_constants, c).u_option, p.load(l.contract, c),
-                              p.load(l.market)),
-              c);
+      const Real u = select(options, option_uniform(words(p)), 0.5F);
+      exercise_option(contract, u, p.at(l.market), p.at(l.contract, c));
     });
   }
   const std::uint32_t needs = lanes.any([&](auto p) HEADROOM_LANE {
-    return contract_needs(p.load(l.contract, c), month, p.load(l.customer, contract.customer).default_month,
-                          p.load(l.site, contract.site).status);
+    return contract_needs(p.at(l.contract, c).status, month, p.at(l.customer, contract.customer).default_month,
+                          p.at(l.site, contract.site).status);
   });
   const bool pending = (needs & status_bit(kPending)) != 0, in_force = (needs & status_bit(kInForce)) != 0;
-  if ((needs & kNeedsRelease) != 0) {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractState before = p.load(l.contract, c);
-      const ContractStep step =
-          release(before, p.load(l.contract_flows, contract.entity), month,
-                  p.load(l.customer, contract.customer).default_month, p.load(l.site, contract.site).status);
-      p.store(l.customer_totals,
-              count_loss(p.load(l.customer_totals, contract.customer), before.status, step.state.status,
-                         contract_backlog(contract, before, t - 1.0F, s.ledger_usd), month),
-              contract.customer);
-      store<&ContractState::status, &ContractState::unearned>(p, l.contract, step.state, c);
-      store<&ContractFlows::refunded, &ContractFlows::forfeited>(p, l.contract_flows, step.flows,
-                                                                 contract.entity);
-    });
-  }
+  if ((needs & kNeedsRelease) != 0) release_contract(now, c, lanes);
   if ((needs & status_bit(kDefaulted)) != 0) {
+    const Real claim_per_fee = row.terms.claim_per_fee;
     lanes.each([&](auto p) HEADROOM_LANE {
-      ContractFlows flows = p.load(l.contract_flows, contract.entity);
-      flows.recoveries += recovery(p.load(l.contract, c), month,
-                                   p.load(l.customer, contract.customer).default_month, terms.claim_per_fee);
-      store<&ContractFlows::recoveries>(p, l.contract_flows, flows, contract.entity);
+      p.at(l.flows, contract.entity).recoveries +=
+          recovery(month, p.at(l.customer, contract.customer).default_month, claim_per_fee, p.at(l.contract, c));
     });
   }
   // Before the contract date nothing is served; only a prepayment may fall due, once.
   const bool delivers = pending && row.started;
-  const bool pays = (pending || in_force) && terms.prepayment_due != 0 && lanes.any([&](auto p) HEADROOM_LANE {
-    return select(p.load(l.contract, c).prepaid == 0, 1U, 0U);
-  }) != 0;
-  if (delivers && terms.damages_per_price > 0.0F) {
-    serve_contract<true, true>(s, l, c, terms, lanes);
+  const bool pays = (pending || in_force) && row.terms.prepayment_due != 0 &&
+                    lanes.any([&](auto p) HEADROOM_LANE {
+                      return select(p.at(l.contract, c).prepaid == 0, 1U, 0U);
+                    }) != 0;
+  if (delivers && row.terms.damages_per_price > 0.0F) {
+    serve_contract<true, true>(now, c, lanes);
   } else if (delivers || pays) {
-    serve_contract<true, false>(s, l, c, terms, lanes);
+    serve_contract<true, false>(now, c, lanes);
   } else if (in_force) {
-    serve_contract<false, false>(s, l, c, terms, lanes);
+    serve_contract<false, false>(now, c, lanes);
   }
   if (row.step_down_trigger > 0.0F && (pending || in_force)) {
     const Real trigger = row.step_down_trigger;
-    const std::int32_t gpu = s.site[contract.site].gpu_type;
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractState state =
-          step_down(contract, p.load(l.contract_constants, c).step_down_threshold, p.load(l.contract, c),
-                    p.load(l.market), p.load(l.gpu, gpu).price, trigger);
-      store<&ContractState::price, &ContractState::step_down_hazard>(p, l.contract, state, c);
+      step_down(contract, trigger, p.at(l.gpu, gpu).price, p.at(l.market).churn_multiplier, p.at(l.contract, c),
+                p.at(l.step_down, c));
     });
   }
+  const Real t = now.t();
   if (row.may_expire &&
-      lanes.any([&](auto p) HEADROOM_LANE { return expires(p.load(l.contract, c), t); }) != 0) {
-    const Mask renewal(s.on(kRenewal, contract));
-    const std::int32_t gpu = s.site[contract.site].gpu_type;
+      lanes.any([&](auto p) HEADROOM_LANE { return expires(t, p.at(l.contract, c)); }) != 0) {
+    Held<ContractTerms> terms = row.terms;
+    const Mask random(s.on(kRenewal, contract));
+    const auto words = lanes.draw(0, 0, contract.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractStep step = expire(contract, terms, p.load(l.contract_constants, c), p.load(l.contract, c),
-                                       p.load(l.contract_flows, contract.entity), p.load(l.market),
-                                       p.load(l.gpu, gpu).price, renewal);
-      p.store(l.contract, step.state, c);
-      p.store(l.contract_flows, step.flows, contract.entity);
+      const auto state = p.at(l.contract, c);
+      const Real u = select(random, renewal_uniform(words(p), state.renewals), 0.5F);
+      expire(contract, terms, u, p.at(l.market), p.at(l.gpu, gpu).price, state, p.at(l.flows, contract.entity));
     });
   }
 }
 
 // Long-stop: first each contract's own, then the contracts whose order's head ended this month.
 template <class Lanes>
-HEADROOM_HD void end_late_contracts(const Scenario& s, const StateLayout& l, const ContractRow* rows,
-                                    std::int32_t month, Lanes& lanes) {
-  const Real t = static_cast<Real>(month);
+HEADROOM_HD void end_late_contracts(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  if (!now.company().ends_late_contracts) return;
+  const std::int32_t month = now.month;
+  const Real t = now.t();
   const auto end = [&](std::int32_t c, auto probability, auto u) HEADROOM_LANE {
-    const Contract contract = s.contract[c];
-    const std::int32_t entity = contract.entity;
+    Held<Contract> contract = s.contract[c];
     lanes.each([&](auto p) HEADROOM_LANE {
-      const ContractState before = p.load(l.contract, c);
-      const ContractStep step = leave(probability(p), u(p), before, p.load(l.contract_flows, entity));
-      p.store(l.customer_totals,
-              count_loss(p.load(l.customer_totals, contract.customer), before.status, step.state.status,
-                         contract_backlog(contract, before, t, s.ledger_usd), month),
-              contract.customer);
-      p.store(l.contract, step.state, c);
-      p.store(l.contract_flows, step.flows, entity);
+      const auto state = p.at(l.contract, c);
+      const std::int32_t before = state.status;
+      const Money backlog = contract_backlog(contract, t, s.ledger_usd, state);
+      leave(probability(p), u(p), state, p.at(l.flows, contract.entity));
+      count_loss(before, state.status, backlog, month, p.at(l.customer, contract.customer));
     });
   };
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
-    const Real probability = rows[c].leaving_probability;
+    const Real probability = now.contract(c).leaving_probability;
     if (probability <= 0.0F) continue;
+    const auto words = lanes.draw(0, 0, s.contract[c].stream);
     end(
         c, [&](auto) HEADROOM_LANE { return probability; },
-        [&](auto p) HEADROOM_LANE { return p.load(l.contract_constants, c).u_termination; });
+        [&](auto p) HEADROOM_LANE { return termination_uniform(words(p)); });
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     const std::int32_t head = s.contract[c].order_head;
     if (head < 0 || s.contract[c].running != 0 || !s.on(kTermination, s.contract[c])) continue;
-    if (rows[head].leaving_probability <= 0.0F) continue;
+    if (now.contract(head).leaving_probability <= 0.0F) continue;
     end(
         c,
-        [&](auto p)
-            HEADROOM_LANE { return select(p.load(l.contract, head).status == kTerminated, 1.0F, 0.0F); },
+        [&](auto p) HEADROOM_LANE { return select(p.at(l.contract, head).status == kTerminated, 1.0F, 0.0F); },
         [](auto) HEADROOM_LANE { return 0.5F; });
   }
 }
 
 // Backlog and deferred revenue at the month end.
 template <class Lanes>
-HEADROOM_HD void report_contract(const Scenario& s, const StateLayout& l, std::int32_t c, std::int32_t month,
-                                 Lanes& lanes) {
-  const Contract contract = s.contract[c];
-  const Real t = static_cast<Real>(month);
-  lanes.each([&](auto p) HEADROOM_LANE {
-    const ContractState state = p.load(l.contract, c);
-    ContractFlows flows = p.load(l.contract_flows, contract.entity);
-    flows.backlog += contract_backlog(contract, state, t, s.ledger_usd);
-    flows.unearned += state.unearned;
-    store<&ContractFlows::backlog, &ContractFlows::unearned>(p, l.contract_flows, flows, contract.entity);
-  });
+HEADROOM_HD void report_contracts(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  const Real t = now.t();
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    Held<Contract> contract = s.contract[c];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const auto state = p.at(l.contract, c);
+      const auto flows = p.at(l.flows, contract.entity);
+      flows.backlog += contract_backlog(contract, t, s.ledger_usd, state);
+      flows.unearned += state.unearned;
+    });
+  }
 }
 
 }  // namespace headroom

@@ -5,10 +5,12 @@
 #include <cstdint>
 
 #include "headroom/calendar.hpp"
-#include "headroom/closing.hpp"
-#include "headroom/covenants.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
+#include "headroom/model/covenant.hpp"
+#include "headroom/model/entity.hpp"
+#include "headroom/model/metrics.hpp"
+#include "headroom/month/sites.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
@@ -17,204 +19,191 @@ namespace headroom {
 
 // Pays a cure from the parent's cash to the borrower's cash, or to the tranche if it repays debt.
 template <class M, class Lanes>
-HEADROOM_HD void pay_cure(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t tranche,
-                          std::int32_t month, Lanes& lanes) {
-  const std::int32_t parent = s.parent();
+HEADROOM_HD void pay_cure(const Now& now, const Covenant& covenant, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  const std::int32_t parent = s.parent(), group = s.group(), entity = covenant.entity;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const Money cure = p.load(l.verdict).cure;
+    const Money cure = p.at(l.verdict).cure;
     const Money repaid = M::repays_debt ? cure : 0;
-    EntityState borrower = p.load(l.entity, entity);
+    const auto borrower = p.at(l.entity, entity), payer = p.at(l.entity, parent);
     borrower.cash += cure - repaid;
-    borrower.liquidity += cure - repaid;
     borrower.debt -= repaid;
     borrower.equity += cure;
     borrower.paid_in += cure;
-    p.store(l.entity, borrower, entity);
-    EntityState payer = p.load(l.entity, parent);
     payer.cash -= cure;
-    payer.liquidity -= cure;
     payer.equity -= cure;
-    p.store(l.entity, payer, parent);
+    p.at(l.parent).liquidity -= cure;
     const auto move = [&](std::int32_t i, Money cash, Money liquidity, Money debt) HEADROOM_LANE {
-      Position at = p.load(l.position, i);
+      const auto at = p.at(l.position, i);
       at.cash += cash;
       at.liquidity += liquidity;
       at.debt += debt;
-      p.store(l.position, at, i);
     };
     move(entity, cure - repaid, cure - repaid, -repaid);
     move(parent, -cure, -cure, 0);
-    move(s.group(), -repaid, -cure, -repaid);
-    const auto shift = [&](Measure measure, Money amount) HEADROOM_LANE {
-      p.store(l.observed, Observed{p.load(l.observed, measure).value - amount}, measure);
-    };
-    shift(kLiquidity, cure);
-    shift(kCash, repaid);
-    shift(kDebt, repaid);
+    move(group, -repaid, -cure, -repaid);
+    p.at(l.observed, kLiquidity).value -= cure;
+    p.at(l.observed, kCash).value -= repaid;
+    p.at(l.observed, kDebt).value -= repaid;
   });
-  if (M::repays_debt) {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      TrancheState state = p.load(l.tranche, tranche);
-      state.balance -= p.load(l.verdict).cure;
-      p.store(l.tranche, state, tranche);
-    });
+  if constexpr (M::repays_debt) {
+    const std::int32_t tranche = covenant.tranche;
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.tranche, tranche).balance -= p.at(l.verdict).cure; });
   }
+  Held<WindowMonth> own = now.window(entity), whole = now.window(group);
   if constexpr (M::window != WindowRule::none) {
     lanes.each([&](auto p) HEADROOM_LANE {
-      const WindowRow row = M::deemed(p.load(l.verdict).cure);
-      add_to_window(l, entity, month, month, row, p);
+      put_sums(l, own.now, add(sums_at(l, own.now, p), M::deemed(p.at(l.verdict).cure)), p);
     });
   }
   lanes.each([&](auto p) HEADROOM_LANE {
-    const auto again = [&](std::int32_t i, std::int32_t of) HEADROOM_LANE {
-      EntityState state = p.load(l.entity, i);
-      state.leverage =
-          leverage_of(static_cast<Real>(p.load(l.position, of).debt), window_at(l, of, month, 3, p));
-      p.store(l.entity, state, i);
-    };
-    again(entity, entity);
-    again(parent, s.group());
+    const auto debt = [&](std::int32_t i) HEADROOM_LANE { return static_cast<Real>(p.at(l.position, i).debt); };
+    p.at(l.entity, entity).leverage = leverage_of(debt(entity), window_of(l, own, 3, p).ebitda);
+    p.at(l.entity, parent).leverage = leverage_of(debt(group), window_of(l, whole, 3, p).ebitda);
   });
 }
 
 // A covenant's test, and then its cure, waiver or breach.
 template <class M, class Lanes>
-HEADROOM_HD void test_covenant(const Scenario& s, const StateLayout& l, std::int32_t v, const CovenantRow& row,
-                               std::int32_t month, Lanes& lanes) {
+HEADROOM_HD void test_covenant(const Now& now, std::int32_t v, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
   const Covenant covenant = s.covenant[v];
-  const std::int32_t entity = covenant.entity >= 0 ? covenant.entity : s.group();
-  const std::int32_t window = covenant.window == Window::trailing_12 ? 12 : 3;
+  const CovenantRow row = now.covenant(v);
+  const std::int32_t owner = covenant.entity >= 0 ? covenant.entity : s.group();
+  Held<WindowMonth> window_month = now.window(owner);
+  const std::int32_t months = covenant.window == Window::trailing_12 ? 12 : 3, month = now.month;
   const std::int32_t tranche = covenant.tranche >= 0 ? covenant.tranche : s.tranche.size;
-  const Real threshold = row.threshold, planned = row.plan_contracted;
+  const std::int32_t pledged = covenant.tranche >= 0 ? tranche : collateral_of(s, owner);
   const Mask all_debt(covenant.tranche < 0);
   const Mask own_plan(s.has_plan == 0);  // in the plan itself: its realization is 1
   const Real sign = covenant.maximum != 0 ? -1.0F : 1.0F;
   const Real scale = M::scale == Scale::money ? 1.0F : kFixedOne;
   const auto inputs = [&](auto p) HEADROOM_LANE {
-    const Position position = p.load(l.position, entity);
-    MetricInputs x;
-    x.window = window_at(l, entity, month, window, p);
-    x.to_annual = window == 12 ? 1.0F : 4.0F;
+    const Position position = p.load(l.position, owner);
+    MetricInputs<M> x;
+    x.window = window_of(l, window_month, months, p);
+    x.to_annual = months == 12 ? 1.0F : 4.0F;
     x.debt = static_cast<Real>(position.debt);
     x.cash = static_cast<Real>(position.cash);
     x.liquidity = static_cast<Real>(position.liquidity);
     x.backlog = static_cast<Real>(position.backlog);
-    x.tranche_balance = select(all_debt, x.debt, static_cast<Real>(p.load(l.tranche, tranche).balance));
-    // Without a tranche this reads the slot after the last one, which is the first entity's; the value is not
-    // used.
-    const Money own = p.load(l.tranche_month, tranche).collateral;
-    x.collateral = static_cast<Real>(select(all_debt, position.collateral, own));
-    x.plan_contracted = select(own_plan, static_cast<Real>(x.window.contracted), planned);
+    x.tranche_balance = select(all_debt, x.debt, static_cast<Real>(p.at(l.tranche, tranche).balance));
+    x.collateral = 0.0F;
+    if constexpr (M::needs_collateral) x.collateral = static_cast<Real>(p.at(l.collateral, pledged).value);
+    x.plan_contracted = select(own_plan, static_cast<Real>(x.window.contracted), row.plan_contracted);
     return x;
   };
   lanes.each([&](auto p) HEADROOM_LANE {
-    const std::int32_t room = headroom_of(M::value(inputs(p)), threshold, sign, scale);
-    p.store(l.observed, Observed{room}, headroom_series(v));
+    p.at(l.observed, kMeasureCount).value = headroom_of(M::value(inputs(p)), row.threshold, sign, scale);
   });
   if (covenant.springing_share > 0.0F) {
     // Where the test does not spring it is passed: headroom is 0 at least.
     lanes.each([&](auto p) HEADROOM_LANE {
-      const TrancheState drawn = p.load(l.tranche, tranche);
+      const auto drawn = p.at(l.tranche, tranche);
       const Real size = static_cast<Real>(drawn.balance) + static_cast<Real>(drawn.undrawn);
-      const std::int32_t room = p.load(l.observed, headroom_series(v)).value;
+      const std::int32_t room = p.at(l.observed, kMeasureCount).value;
       const bool springs = static_cast<Real>(drawn.balance) > covenant.springing_share * size;
-      p.store(l.observed, Observed{select(springs, room, max(room, 0))}, headroom_series(v));
+      p.at(l.observed, kMeasureCount).value = select(springs, room, max(room, 0));
     });
   }
   lanes.each([&](auto p) HEADROOM_LANE {
-    CovenantState state =
-        test_covenant(p.load(l.covenant, v), p.load(l.observed, headroom_series(v)).value, month);
-    p.store(l.covenant, state, v);
+    record_test(p.at(l.observed, kMeasureCount).value, month, p.at(l.covenant, v));
   });
   if (covenant.plain()) return;
   // The parent cures only covenants of its borrowers.
   const bool ring_fenced = covenant.entity >= 0 && covenant.entity != s.parent();
-  const std::int32_t cures = row.cures, waivers = row.waivers;
   const std::int32_t parent = s.parent();
   const Money parent_minimum = s.entity[parent].min_cash;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const std::int32_t room = p.load(l.observed, headroom_series(v)).value;
-    const Money spare = p.load(l.position, parent).cash - parent_minimum;
-    const MetricInputs x = inputs(p);
-    const Verdict verdict = judge(covenant, p.load(l.covenant, v), room, M::missing(x, threshold), spare,
-                                  round_to_int(x.tranche_balance),
-                                  M::repays_debt ? round_to_int(x.tranche_balance) : kFixedMax, cures, waivers);
-    p.store(l.covenant, verdict.state, v);
-    p.store(l.verdict, CovenantPayment{verdict.cure, verdict.waiver_fee});
+    const MetricInputs<M> x = inputs(p);
+    const Money debt = round_to_int(x.tranche_balance);
+    const Remedies remedies{.missing = M::missing(x, row.threshold),
+                            .most = M::repays_debt ? debt : kFixedMax,
+                            .parent_cash = p.at(l.position, parent).cash - parent_minimum,
+                            .debt = debt,
+                            .cures_left = row.cures,
+                            .waivers_left = row.waivers};
+    p.at(l.verdict) = judge(covenant, p.at(l.observed, kMeasureCount).value, remedies, p.at(l.breach, v));
   });
-  if (cures > 0) pay_cure<M>(s, l, entity, tranche, month, lanes);
-  if (waivers > 0) {
-    const std::int32_t payer = ring_fenced ? entity : parent;
-    lanes.each([&](auto p) HEADROOM_LANE {
-      EntityControl control = p.load(l.entity_control, payer);
-      control.fee_due += p.load(l.verdict).waiver_fee;
-      p.store(l.entity_control, control, payer);
-    });
+  if (row.cures > 0) pay_cure<M>(now, covenant, lanes);
+  if (row.waivers > 0) {
+    const std::int32_t payer = ring_fenced ? owner : parent;
+    lanes.each(
+        [&](auto p) HEADROOM_LANE { p.at(l.entity_control, payer).fee_due += p.at(l.verdict).waiver_fee; });
   }
 }
 
 // Clears last month's consequences; breaches at this month end set them again. If no covenant has any, there
 // is nothing to clear.
 template <class Lanes>
-HEADROOM_HD void clear_controls(const Scenario& s, const Calendar& calendar, const StateLayout& l,
-                                Lanes& lanes) {
-  if (calendar.plain) return;
-  for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.entity_control, EntityControl{}, e); });
-  }
-  for (std::int32_t k = 0; k < calendar.targeted.size; ++k) {
-    const std::int32_t d = calendar.targeted[k];
+HEADROOM_HD void clear_consequences(const Now& now, Lanes& lanes) {
+  const StateLayout& l = now.l;
+  if (now.calendar.plain) return;
+  for (std::int32_t e = 0; e < now.s.entity.size; ++e)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.entity_control, e) = EntityControl{}; });
+  for (std::int32_t k = 0; k < now.calendar.targeted.size; ++k) {
+    const std::int32_t d = now.calendar.targeted[k];
     lanes.each([&](auto p) HEADROOM_LANE {
-      store<&TrancheControl::margin, &TrancheControl::draws_stopped, &TrancheControl::swept>(
-          p, l.tranche_control, TrancheControl{}, d);
+      const auto tranche = p.at(l.tranche, d);
+      tranche.margin = 0.0F;
+      tranche.standing &= ~(kDrawsStopped | kSwept);
     });
   }
 }
 
 // Sets the consequences for the next month of the breaches that stand at this month end.
 template <class Lanes>
-HEADROOM_HD void set_consequences(const Scenario& s, const StateLayout& l, std::int32_t v, std::int32_t month,
-                                  bool tested, Lanes& lanes) {
+HEADROOM_HD void set_consequences(const Now& now, std::int32_t v, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
   const Covenant covenant = s.covenant[v];
   if (covenant.plain()) return;
+  const std::int32_t month = now.month, untested = now.covenant(v).tested ? 0 : 1;
   lanes.each([&](auto p) HEADROOM_LANE {
-    CovenantState state = p.load(l.covenant, v);
-    state.first_uncured =
-        select(state.months_in_breach > 0, min(state.first_uncured, month), state.first_uncured);
-    p.store(l.covenant, state, v);
+    const auto breach = p.at(l.breach, v);
+    const std::int32_t months = breach.months_in_breach;
+    breach.first_uncured = select(months > 0, min(breach.first_uncured, month), breach.first_uncured);
+    breach.months_in_breach = months + select(months > 0, untested, 0);
   });
-  if (!tested) {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      CovenantState state = p.load(l.covenant, v);
-      state.months_in_breach += select(state.months_in_breach > 0, 1, 0);
-      p.store(l.covenant, state, v);
-    });
-  }
   if (!s.on(kConsequences)) return;
   lanes.each([&](auto p) HEADROOM_LANE {
-    CovenantState state = p.load(l.covenant, v);
-    const bool due = state.months_in_breach > covenant.grace_months + covenant.acceleration_months;
-    state.accelerated = select(due, min(state.accelerated, month), state.accelerated);
-    p.store(l.covenant, state, v);
+    const auto breach = p.at(l.breach, v);
+    const bool due = breach.months_in_breach > covenant.grace_months + covenant.acceleration_months;
+    breach.accelerated = select(due, min(breach.accelerated, month), breach.accelerated);
   });
+  const std::int32_t restrictions =
+      (covenant.cash_trap != 0 ? kTrapped : 0) | (covenant.cash_sweep != 0 ? kSweepAll : 0);
+  const std::int32_t standing =
+      (covenant.draw_stop != 0 ? kDrawsStopped : 0) | (covenant.cash_sweep != 0 ? kSwept : 0);
   for (std::int32_t k = 0; k < covenant.targets; ++k) {
     const std::int32_t d = s.covenant_target[covenant.first_target + k];
     const std::int32_t entity = s.tranche[d].entity;
     lanes.each([&](auto p) HEADROOM_LANE {
-      const CovenantState state = p.load(l.covenant, v);
-      const std::int32_t active = select(state.months_in_breach > covenant.grace_months, 1, 0);
-      EntityControl borrower = p.load(l.entity_control, entity);
-      borrower.trapped |= active * covenant.cash_trap;
-      borrower.sweep_all |= active * covenant.cash_sweep;
-      p.store(l.entity_control, borrower, entity);
-      TrancheControl control = p.load(l.tranche_control, d);
-      control.margin += select(active != 0, covenant.margin_step, 0.0F);
-      control.draws_stopped |= active * covenant.draw_stop;
-      control.swept |= active * covenant.cash_sweep;
-      control.accelerated |= select(state.accelerated < kNever, 1, 0);
-      p.store(l.tranche_control, control, d);
+      const BreachState breach = p.load(l.breach, v);
+      const bool active = breach.months_in_breach > covenant.grace_months;
+      const auto tranche = p.at(l.tranche, d);
+      p.at(l.entity_control, entity).restrictions |= select(active, restrictions, 0);
+      tranche.margin += select(active, covenant.margin_step, 0.0F);
+      tranche.standing |=
+          select(active, standing, 0) | select(breach.accelerated < kNever, std::int32_t{kAccelerated}, 0);
     });
   }
+}
+
+template <class Lanes>
+HEADROOM_HD void test_covenants(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  clear_consequences(now, lanes);
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    if (!now.covenant(v).tested) continue;
+    with_metric(s.covenant[v].metric, [&](auto metric) HEADROOM_LANE {
+      test_covenant<decltype(metric)>(now, v, lanes);
+    });
+    lanes.observe(headroom_series(v), now.month);
+  }
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) set_consequences(now, v, lanes);
 }
 
 }  // namespace headroom

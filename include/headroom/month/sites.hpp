@@ -1,128 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sites in one month: capex, capacity on line, depreciation and collateral.
+// Sites in one month: order, refusal, capex, capacity on line, depreciation, collateral, and the pool that
+// takes the capacity that contracts leave.
 #pragma once
 
 #include <cstdint>
 
 #include "headroom/calendar.hpp"
-#include "headroom/delivery.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
+#include "headroom/model/pool.hpp"
+#include "headroom/model/site.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
 namespace headroom {
 
-// Adds to a tranche's figure, and to the sum over all tranches of its entity.
-template <auto field, class P>
-HEADROOM_HD void finance(const StateLayout& l, std::int32_t tranche, std::int32_t all, Money amount,
-                         const P& p) {
-  TrancheMonth own = p.load(l.tranche_month, tranche), sum = p.load(l.tranche_month, all);
-  own.*field += amount;
-  sum.*field += amount;
-  store<field>(p, l.tranche_month, own, tranche);
-  store<field>(p, l.tranche_month, sum, all);
+// The collateral of all lenders of an entity, or of the group, after that of each tranche.
+HEADROOM_HD std::int32_t collateral_of(const Scenario& s, std::int32_t owner) { return s.tranche.size + owner; }
+
+// Adds a site's collateral to its tranche, to its entity and to the group.
+template <class P>
+HEADROOM_HD void pledge(const Scenario& s, const StateLayout& l, std::int32_t tranche, std::int32_t entity,
+                        Money value, const P& p) {
+  p.at(l.collateral, tranche).value += value;
+  p.at(l.collateral, collateral_of(s, entity)).value += value;
+  if (s.group() != entity) p.at(l.collateral, collateral_of(s, s.group())).value += value;
 }
 
 // A site in service since before as_of. Only its collateral value depends on the path.
 template <class Lanes>
-HEADROOM_HD void advance_running_site(const Scenario& s, const StateLayout& l, std::int32_t i,
-                                      const SiteRow& row, bool valued, Lanes& lanes) {
-  const Site site = s.site[i];
-  const SiteMonth capacity = row.running_capacity;
-  const Money opex = row.running_opex;
+HEADROOM_HD void run_site(const Now& now, std::int32_t i, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  Held<Site> site = s.site[i];
+  Held<SiteRow> row = now.site(i);
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.site_month, capacity, i);
-    SiteFlows flows = p.load(l.site_flows, site.entity);
-    flows.opex += opex;
-    store<&SiteFlows::opex>(p, l.site_flows, flows, site.entity);
+    p.at(l.site_month) = row.running_capacity;
+    p.at(l.flows, site.entity).opex += row.running_opex;
   });
-  if (site.tranche < 0 || !valued) return;
-  const SiteTerms terms = row.terms;
-  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (capacity.online_end / site.gpus);
-  const Real start_price = row.start_price;
+  if (site.tranche < 0 || !now.company().values_collateral) return;
+  const Real gpu_cost =
+      static_cast<Real>(site.opening_gpu_value) * (row.running_capacity.online_end / site.gpus);
   lanes.each([&](auto p) HEADROOM_LANE {
-    const Money value = collateral(site, terms, site.planned_ready_month, gpu_cost,
-                                   p.load(l.gpu, site.gpu_type).price / start_price);
-    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size + site.entity, value, p);
+    const Money value = collateral(site, row.terms, site.planned_ready_month, gpu_cost,
+                                   p.at(l.gpu, site.gpu_type).price / row.start_price);
+    pledge(s, l, site.tranche, site.entity, value, p);
   });
+}
+
+// The order of a site, and its permit.
+template <class Lanes>
+HEADROOM_HD void decide_on_site(const Now& now, std::int32_t i, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  const Site& site = s.site[i];
+  if (now.site(i).ordered) {
+    const bool may_wait = site.discretionary != 0 && s.on(kDiscretion, site);
+    const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
+    lanes.each([&](auto p) HEADROOM_LANE { order_site(p.at(l.parent).liquidity, least, p.at(l.site, i)); });
+  }
+  if (now.site(i).refused) {
+    const Real probability = site.cancel_probability;
+    const auto words = lanes.draw(0, 0, site.cancel_stream);
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { decide_site(is_refused(probability, words(p)), p.at(l.site, i)); });
+  }
 }
 
 // A site that is built on the path.
 template <class Lanes>
-HEADROOM_HD void advance_built_site(const Scenario& s, const StateLayout& l, std::int32_t i, const SiteRow& row,
-                                    bool valued, Lanes& lanes) {
-  const Site site = s.site[i];
-  const SiteTerms terms = row.terms;
+HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  Held<Site> site = s.site[i];
+  Held<SiteRow> row = now.site(i);
+  decide_on_site(now, i, lanes);
   const std::uint32_t needs =
-      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(p.load(l.site_constants, i), terms); });
-  const bool due = row.capex_due || (needs & kNeedsDeliveries) != 0;
-  const auto pay = [&](auto financed) {
-    lanes.each([&](auto p) HEADROOM_LANE {
-      const SiteStep step = pay_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
-                                     p.load(l.gpu, site.gpu_type).price);
-      SiteFlows flows = p.load(l.site_flows, site.entity);
-      flows.capex += step.flows.capex;
-      flows.write_off += step.flows.write_off;
-      store<&SiteState::capex, &SiteState::depreciated, &SiteState::purchase_price>(p, l.site, step.state, i);
-      store<&SiteFlows::capex, &SiteFlows::write_off>(p, l.site_flows, flows, site.entity);
-      financed(p, step.flows.capex);
-    });
-  };
-  if (due && site.tranche >= 0) {
-    pay([&](auto p, Money capex) HEADROOM_LANE {
-      finance<&TrancheMonth::eligible_capex>(l, site.tranche, s.tranche.size + site.entity, capex, p);
-    });
-  } else if (due) {
-    pay([](auto, Money) HEADROOM_LANE {});
+      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(row.terms, p.at(l.site, i)); });
+  if (row.capex_due || (needs & kNeedsDeliveries) != 0) {
+    const auto pay = [&](auto p) HEADROOM_LANE {
+      return pay_site(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, i),
+                      p.at(l.flows, site.entity));
+    };
+    if (site.tranche >= 0) {
+      lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, site.tranche).capex += pay(p); });
+    } else {
+      lanes.each([&](auto p) HEADROOM_LANE { pay(p); });
+    }
   }
   if ((needs & kNeedsOperation) == 0) {
     // Closed on every path: its standing cost is the same wherever the site is still to come.
     const Money standing = row.standing;
     lanes.each([&](auto p) HEADROOM_LANE {
-      const SiteState state = p.load(l.site, i);
-      SiteFlows flows = p.load(l.site_flows, site.entity);
-      flows.opex += select(state.status <= kOrdered, standing, 0);
-      flows.net_ppe += state.capex - state.depreciated;
-      store<&SiteFlows::opex, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+      const auto state = p.at(l.site, i);
+      const auto flows = p.at(l.flows, site.entity);
+      const Money opex = select(state.status <= kOrdered, standing, 0);
+      const Money net_ppe = state.capex - state.depreciated;
+      p.at(l.site_month) = SiteMonth{};
+      flows.opex += opex;
+      flows.net_ppe += net_ppe;
     });
     return;
   }
   lanes.each([&](auto p) HEADROOM_LANE {
-    const SiteStep step = operate_site(site, p.load(l.site_constants, i), p.load(l.site, i), terms);
-    SiteFlows flows = p.load(l.site_flows, site.entity);
-    flows.opex += step.flows.opex;
-    flows.depreciation += step.flows.depreciation;
-    flows.net_ppe += step.flows.net_ppe;
-    store<&SiteState::depreciated>(p, l.site, step.state, i);
-    p.store(l.site_month, step.month, i);
-    store<&SiteFlows::opex, &SiteFlows::depreciation, &SiteFlows::net_ppe>(p, l.site_flows, flows, site.entity);
+    operate_site(site, row.terms, p.at(l.site, i), p.at(l.site_month), p.at(l.flows, site.entity));
   });
-  if (site.tranche < 0 || !valued) return;
+  if (site.tranche < 0 || !now.company().values_collateral) return;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const Money value = site_collateral(site, p.load(l.site_constants, i), p.load(l.site, i), terms,
-                                        p.load(l.gpu, site.gpu_type).price);
-    finance<&TrancheMonth::collateral>(l, site.tranche, s.tranche.size + site.entity, value, p);
+    const Money value = site_collateral(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, i));
+    pledge(s, l, site.tranche, site.entity, value, p);
   });
 }
 
-// Keeps a finished path's result of a site: how late it opened, or that it never opened.
+// The capacity of a site that its contracts left goes to the pool.
 template <class Lanes>
-HEADROOM_HD void keep_site(const Scenario& s, const StateLayout& l, std::int32_t i, std::int32_t late_column,
-                           Lanes& lanes) {
-  const Site site = s.site[i];
-  if (site.running != 0) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.keep(late_column, 0); });
-    return;
-  }
+HEADROOM_HD void sell_rest(const Now& now, std::int32_t i, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  Held<Site> site = s.site[i];
+  const PoolTerms pool = now.company().pool;
+  const Real start_price = now.site(i).start_price;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const SiteConstants path = p.load(l.site_constants, i);
-    const std::int32_t given_up = path.cancelled | select(p.load(l.site, i).status > kOrdered, 1, 0);
-    const Real late = path.ready - site.planned_ready_month;
-    PathTotals totals = p.load(l.totals);
-    totals.worst_delay = max(totals.worst_delay, select(given_up != 0, 0.0F, late));
-    store<&PathTotals::worst_delay>(p, l.totals, totals);
-    p.keep(late_column, select(given_up != 0, kNever, min(fixed(late), kNever - 1)));
+    advance_pool(s, site, pool, start_price, p.at(l.gpu, site.gpu_type).price, p.at(l.market),
+                 p.at(l.site_month), p.at(l.flows, site.entity));
   });
 }
 

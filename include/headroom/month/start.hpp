@@ -5,14 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "headroom/capital.hpp"
-#include "headroom/closing.hpp"
-#include "headroom/covenants.hpp"
-#include "headroom/customers.hpp"
-#include "headroom/delivery.hpp"
+#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
-#include "headroom/market.hpp"
 #include "headroom/math.hpp"
+#include "headroom/model/contract.hpp"
+#include "headroom/model/entity.hpp"
+#include "headroom/model/market.hpp"
+#include "headroom/model/site.hpp"
+#include "headroom/model/tranche.hpp"
+#include "headroom/month/sites.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/philox.hpp"
 #include "headroom/scenario.hpp"
@@ -24,13 +25,13 @@ namespace headroom {
 constexpr std::int32_t kDraws = 3;
 
 // One path as the model sees it: its memory, its random words, its kept columns.
-template <class Stride, class Generator>
-struct Path : LaneMemory<Stride> {
+template <class Grid, class Generator>
+struct Path : LaneMemory<Grid> {
   std::uint32_t path_low, path_high, seed_low, seed_high;
   std::int32_t* column_base;  // this path's entry of column 0
   std::size_t column_stride;
 
-  HEADROOM_HD Philox4 words(std::int32_t month, StreamId stream) const {
+  HEADROOM_HD Philox4 draw(std::int32_t month, StreamId stream) const {
     return Generator{}({path_low, path_high, static_cast<std::uint32_t>(month), stream}, seed_low, seed_high);
   }
   HEADROOM_HD void keep(std::int32_t column, std::int32_t value) const {
@@ -38,176 +39,196 @@ struct Path : LaneMemory<Stride> {
   }
 };
 
-HEADROOM_HD WindowRow history_row(const HistoryMonth& h) {
-  return {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
-}
-
-// Covenant windows at the start, of an entity or of the group: the sum over `entities` from `first` on.
+// Covenant windows at the start: the sums over the history of an entity, or of all entities.
 template <class Lanes>
-HEADROOM_HD void open_windows(const Scenario& s, const StateLayout& l, std::int32_t entity, std::int32_t first,
-                              std::int32_t entities, Lanes& lanes) {
+HEADROOM_HD void start_windows(const Now& now, std::int32_t owner, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  const std::int32_t first = owner == s.parent() + 1 ? 0 : owner;
+  const std::int32_t last = owner == s.parent() + 1 ? s.parent() : owner;
   WindowRow sum{};
   for (std::int32_t month = -12; month <= 0; ++month) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.window, sum, window_row(entity, month)); });
-    if (month == 0) break;
-    for (std::int32_t e = first; e < first + entities; ++e) {
-      sum = add(sum, history_row(s.history[e * 12 + month + 12]));
+    std::int32_t at[kWindowFlows];
+    for (std::int32_t f = 0; f < kWindowFlows; ++f) at[f] = now.calendar.ring[owner * kWindowFlows + f].at(month);
+    lanes.each([&](auto p) HEADROOM_LANE { put_sums(l, at, sum, p); });
+    for (std::int32_t e = first; month < 0 && e <= last; ++e) {
+      const HistoryMonth& h = s.history[e * 12 + month + 12];
+      sum = add(sum, {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue});
     }
   }
 }
 
-// Clears the flows for the next month. They were read just before, so they are still in the cache.
+// Flows start from 0 in every month.
 template <class Lanes>
-HEADROOM_HD void clear_flows(const StateLayout& l, std::int32_t entity, Lanes& lanes) {
-  lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.site_flows, SiteFlows{}, entity);
-    p.store(l.contract_flows, ContractFlows{}, entity);
-    p.store(l.pool_flows, PoolFlows{}, entity);
-    p.store(l.debt_flows, DebtFlows{}, entity);
-  });
+HEADROOM_HD void clear_flows(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  for (std::int32_t e = 0; e < s.entity.size; ++e)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.flows, e) = Flows{}; });
+  for (std::int32_t k = 0; k < now.calendar.financing.size; ++k) {
+    const std::int32_t d = now.calendar.financing[k];
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, d).capex = 0; });
+  }
+  if (!now.company().values_collateral) return;
+  for (std::int32_t k = 0; k < l.collateral.count; ++k)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.collateral, k).value = 0; });
 }
 
 // A site before its draws.
 template <class Lanes>
-HEADROOM_HD void open_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
-  const Site site = s.site[i];
-  const Real start_price = exp(s.gpu_type[site.gpu_type].log_price_start);
-  const std::int32_t status = site.running != 0 || site.order_month <= 0.0F ? kOrdered : kWaiting;
-  const Real opened = site.running != 0 ? site.planned_ready_month : 0.0F;
-  lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.site_constants, SiteConstants{opened, site.delivery_month, 1.0F, 0}, i);
-    p.store(l.site, SiteState{site.capex_paid, 0, start_price, status}, i);
-    p.store(l.site_month, SiteMonth{}, i);  // nothing on line until it opens
-  });
+HEADROOM_HD void open_site(const Now& now, std::int32_t i, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const Site& site = s.site[i];
+  SiteState state{};
+  state.ready = site.running != 0 ? site.planned_ready_month : 0.0F;
+  state.delivery = site.delivery_month;
+  state.cost_multiplier = 1.0F;
+  state.purchase_price = exp(s.gpu_type[site.gpu_type].log_price_start);
+  state.capex = site.capex_paid;
+  state.status = site.running != 0 || site.order_month <= 0.0F ? kOrdered : kWaiting;
+  lanes.each([&](auto p) HEADROOM_LANE { p.at(now.l.site, i) = state; });
 }
 
 // Its stages: it is ready after the last of them.
 template <class Lanes>
-HEADROOM_HD void draw_stages(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
-  const Mask delivery(s.on(kDelivery, s.site[i]));
+HEADROOM_HD void draw_stages(const Now& now, std::int32_t i, Lanes& lanes) {
+  const StateLayout& l = now.l;
+  const Site& site = now.s.site[i];
+  const Mask on(now.s.on(kDelivery, site));
   for (std::int32_t k = 0; k < kStageCount; ++k) {
-    if (s.site[i].has_stage[k] == 0) continue;
-    const DelayParams delay = s.site[i].stage_delay[k];
-    const Real planned = s.site[i].stage_month[k];
+    if (site.has_stage[k] == 0) continue;
+    const DelayParams delay = site.stage_delay[k];
+    const Real planned = site.stage_month[k];
     const Mask brings_gpus(k == kGpus);
     const auto words = lanes.draw(0, 0, delay.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      SiteConstants path = p.load(l.site_constants, i);
-      const Real done = planned + drawn_delay(delay, delivery, p.load(l.constants).systemic, words(p).w0);
-      path.ready = max(path.ready, done);
-      path.delivery = select(brings_gpus, done, path.delivery);
-      p.store(l.site_constants, path, i);
+      const auto state = p.at(l.site, i);
+      const Real done = planned + drawn_delay(delay, on, p.at(l.constants).systemic, words(p).w0);
+      state.ready = max(state.ready, done);
+      state.delivery = select(brings_gpus, done, state.delivery);
     });
   }
 }
 
-// Its commissioning, cost and permit.
+// Its commissioning and its cost.
 template <class Lanes>
-HEADROOM_HD void draw_site(const Scenario& s, const StateLayout& l, std::int32_t i, Lanes& lanes) {
+HEADROOM_HD void draw_site(const Now& now, std::int32_t i, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
   const Site site = s.site[i];
   const Mask delivery(s.on(kDelivery, site)), overrun(s.on(kOverrun, site));
   const DelayParams delay = site.commissioning_delay;
   const auto commissioning = lanes.draw(0, 0, delay.stream);
   const auto cost = lanes.draw(1, 0, site.cost_stream);
-  const auto refusal = lanes.draw(2, 0, site.cancel_stream);
   const Real unplanned = s.on(kDelivery, site) ? site.unplanned_months : 0.0F;
-  const Real cancel_probability = s.on(kCancellation, site) ? site.cancel_probability : 0.0F;
   lanes.each([&](auto p) HEADROOM_LANE {
-    SiteConstants path = p.load(l.site_constants, i);
-    const Real systemic = p.load(l.constants).systemic;
-    path.ready += site.commissioning_months + drawn_delay(delay, delivery, systemic, commissioning(p).w0);
-    path.ready += unplanned;
-    path.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
-    path.cancelled = select(uniform(refusal(p).w0) < cancel_probability, 1, 0);
-    p.store(l.site_constants, path, i);
+    const auto state = p.at(l.site, i);
+    const Real systemic = p.at(l.constants).systemic;
+    const Real late = drawn_delay(delay, delivery, systemic, commissioning(p).w0);
+    state.ready = (state.ready + (site.commissioning_months + late)) + unplanned;
+    state.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
   });
 }
 
 template <class Lanes>
-HEADROOM_HD void start(const Scenario& s, const StateLayout& l, Lanes& lanes) {
+HEADROOM_HD void start_market_and_totals(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
   const Mask demand(s.on(kDemand)), ageing(s.on(kAgeing)), launches(s.on(kLaunches)),
       any_systemic(s.on(kDelivery) || s.on(kOverrun) || s.on(kLaunches));
   const auto parameters = lanes.draw(0, 0, s.path_stream);
   lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.constants, start_constants(s, demand, ageing, any_systemic, parameters(p)));
-    p.store(l.market, start_market(s));
+    p.at(l.constants) = start_constants(s, demand, ageing, any_systemic, parameters(p));
+    p.at(l.market) = start_market(s);
     PathTotals totals{};
     totals.min_liquidity = kFixedMax;
-    totals.worst_delay = 0.0F;
-    p.store(l.totals, totals);
+    p.at(l.totals) = totals;
+    for_each_year_column([&](auto column, auto) HEADROOM_LANE { p.at(l.year, column.value).sum = 0; });
   });
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
     const auto words = lanes.draw(0, 0, launch.delay.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const Real systemic = p.load(l.constants).systemic;
-      const Real delay = drawn_delay(launch.delay, launches, systemic, words(p).w0);
-      p.store(l.launch, LaunchState{launch.planned_month + delay, 0.0F}, h);
+      const Real delay = drawn_delay(launch.delay, launches, p.at(l.constants).systemic, words(p).w0);
+      p.at(l.launch, h) = LaunchState{launch.planned_month + delay, 0.0F};
     });
   }
-  for (std::int32_t i = 0; i < s.site.size; ++i) {
-    open_site(s, l, i, lanes);
-    if (s.site[i].running == 0) {
-      draw_stages(s, l, i, lanes);
-      draw_site(s, l, i, lanes);
-    }
-  }
+}
+
+template <class Lanes>
+HEADROOM_HD void start_customers_and_contracts(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
-    const Customer customer = s.customer[c];
-    const Mask defaults(s.on(kDefault, customer));
-    const auto words = lanes.draw(0, 0, customer.stream);
+    const Mask defaults(s.on(kDefault, s.customer[c]));
+    const auto words = lanes.draw(0, 0, s.customer[c].stream);
     lanes.each([&](auto p) HEADROOM_LANE {
       const Real threshold = select(defaults, exponential(words(p).w0), kNeverReal);
-      p.store(l.customer, CustomerState{threshold, 0.0F, kNever}, c);
-      p.store(l.customer_totals, CustomerTotals{0, 0, kNever}, c);
+      p.at(l.customer, c) = CustomerState{threshold, 0.0F, kNever, 0, 0, kNever};
     });
   }
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
-    const Contract contract = s.contract[c];
-    const Mask options(s.on(kOptions, contract));
-    const ContractState opening = start_contract(contract);
-    const auto words = lanes.draw(0, 0, contract.stream);
-    lanes.each([&](auto p) HEADROOM_LANE {
-      const Philox4 w = words(p);
-      const Real u_option = select(options, uniform(w.w2), 0.5F);
-      p.store(l.contract_constants,
-              ContractConstants{uniform(w.w0), exponential(w.w1), u_option, static_cast<std::int32_t>(w.w3)},
-              c);
-      p.store(l.contract, opening, c);
-    });
+    const ContractState opening = start_contract(s.contract[c]);
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.contract, c) = opening; });
   }
-  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-    const TrancheState tranche = start_tranche(s.tranche[d]);
-    lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.tranche, tranche, d);
-      p.store(l.tranche_control, TrancheControl{}, d);
-      p.store(l.instalments, Instalments{}, d);
-      p.store(l.tranche_month, TrancheMonth{}, d);
-    });
-    const std::int32_t first = s.tranche[d].first_vintage;
-    for (std::int32_t v = first; v < first + s.tranche[d].vintages; ++v)
-      lanes.each([&](auto p) HEADROOM_LANE { p.store(l.vintage, Vintage{0}, v); });
+  for (std::int32_t c = 0; c < l.step_down.count; ++c) {
+    const auto words = lanes.draw(0, 0, s.contract[c].stream);
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.at(l.step_down, c) = StepDownState{step_down_threshold(words(p)), 0.0F}; });
   }
-  lanes.each([&](auto p) HEADROOM_LANE {
-    p.store(l.tranche, TrancheState{}, s.tranche.size);
-    p.store(l.tranche_control, TrancheControl{}, s.tranche.size);
-  });
+  for (std::int32_t c = 0; c < l.damages.count; ++c)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.damages, c).charged = 0; });
+}
+
+template <class Lanes>
+HEADROOM_HD void start_debt(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  for (std::int32_t d = 0; d < l.tranche.count; ++d) {
+    const TrancheState tranche = d < s.tranche.size ? start_tranche(s.tranche[d]) : TrancheState{};
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.tranche, d) = tranche; });
+  }
+  for (std::int32_t d = 0; d < l.eligible.count; ++d)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, d).capex = 0; });
+  for (std::int32_t d = 0; d < l.instalments.count; ++d)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.instalments, d) = Instalments{}; });
+  for (std::int32_t v = 0; v < l.vintage.count; ++v)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.vintage, v).drawn = 0; });
+}
+
+template <class Lanes>
+HEADROOM_HD void start_entities_and_covenants(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  const ParentOpening parent = open_parent(s);
   for (std::int32_t e = 0; e < s.entity.size; ++e) {
-    const EntityState opening = e == s.parent() ? open_parent(s) : open_entity(s, e);
-    open_windows(s, l, e, e, 1, lanes);
+    EntityState opening = open_entity(s, e);
+    if (e == s.parent()) opening.leverage = parent.leverage;
     lanes.each([&](auto p) HEADROOM_LANE {
-      p.store(l.entity, opening, e);
-      p.store(l.entity_control, EntityControl{}, e);
+      p.at(l.entity, e) = opening;
+      p.at(l.entity_control, e) = EntityControl{};
     });
-    clear_flows(l, e, lanes);
   }
-  if (s.entity.size > 1) open_windows(s, l, s.group(), 0, s.entity.size, lanes);
-  CovenantState untested{};
-  untested.first_breach = untested.first_uncured = untested.accelerated = kNever;
-  untested.min_headroom = kFixedMax;
-  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
-    lanes.each([&](auto p) HEADROOM_LANE { p.store(l.covenant, untested, v); });
+  lanes.each([&](auto p) HEADROOM_LANE { p.at(l.parent) = parent.state; });
+  for (std::int32_t owner = 0; owner <= s.group(); ++owner) start_windows(now, owner, lanes);
+  for (std::int32_t v = 0; v < s.covenant.size; ++v)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.covenant, v) = CovenantState{kNever, kFixedMax}; });
+  for (std::int32_t v = 0; v < l.breach.count; ++v)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.breach, v) = BreachState{kNever, kNever, 0, 0, 0, 0}; });
+}
+
+template <class Lanes>
+HEADROOM_HD void start(const Now& now, Lanes& lanes) {
+  start_market_and_totals(now, lanes);
+  for (std::int32_t i = 0; i < now.s.site.size; ++i) {
+    open_site(now, i, lanes);
+    if (now.s.site[i].running != 0) continue;
+    draw_stages(now, i, lanes);
+    draw_site(now, i, lanes);
   }
+  start_customers_and_contracts(now, lanes);
+  start_debt(now, lanes);
+  start_entities_and_covenants(now, lanes);
 }
 
 }  // namespace headroom

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "headroom/hd.hpp"
-#include "headroom/market.hpp"
 #include "headroom/math.hpp"
+#include "headroom/model/market.hpp"
 #include "headroom/philox.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
@@ -72,25 +72,19 @@ HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x, Real p
   return site.delivery_share * clamp((x - delivery) * per_ramp, 0.0F, 1.0F);
 }
 
-struct SiteStep {
-  SiteState state;
-  SiteMonth month;
-  SiteFlows flows;
-};
-
 // A discretionary site is ordered on its order date or never. Liquidity at the last month end decides.
-HEADROOM_HD SiteState order_site(SiteState state, Money liquidity, Money least_liquidity) {
+HEADROOM_HD void order_site(Money liquidity, Money least_liquidity, auto&& state) {
   const std::int32_t decided =
       select(liquidity < least_liquidity, std::int32_t{kNotOrdered}, std::int32_t{kOrdered});
   state.status = select(state.status == kWaiting, decided, state.status);
-  return state;
 }
 
+// Whether the permit is refused, from the first word of its stream.
+HEADROOM_HD bool is_refused(Real probability, const Philox4& words) { return uniform(words.w0) < probability; }
+
 // The permit's decision, in month cancel_month.
-HEADROOM_HD SiteState decide_site(const SiteConstants& path, SiteState state) {
-  state.status =
-      select((path.cancelled != 0) & (state.status != kNotOrdered), std::int32_t{kCancelled}, state.status);
-  return state;
+HEADROOM_HD void decide_site(bool refused, auto&& state) {
+  state.status = select(refused & (state.status != kNotOrdered), std::int32_t{kCancelled}, state.status);
 }
 
 // The lenders' collateral value: cost of the GPUs on line x max(residual, price now / at delivery) x
@@ -108,41 +102,42 @@ enum SiteNeed : std::uint32_t {
   kNeedsOperation = 1U << 1,   // it has opened
 };
 
-HEADROOM_HD std::uint32_t site_needs(const SiteConstants& path, const SiteTerms& terms) {
+HEADROOM_HD std::uint32_t site_needs(const SiteTerms& terms, auto&& state) {
   const std::uint32_t arriving =
-      select((terms.t - 1.0F - path.delivery) * terms.per_ramp < 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
-  return select(path.delivery <= terms.t, arriving, 0U) |
-         select(path.ready < terms.t, std::uint32_t{kNeedsOperation}, 0U);
+      select((terms.t - 1.0F - state.delivery) * terms.per_ramp < 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
+  return select(state.delivery <= terms.t, arriving, 0U) |
+         select(state.ready < terms.t, std::uint32_t{kNeedsOperation}, 0U);
 }
 
 // Capex: cumulative and accrued. The capex of a refused site ends at its sunk share, which is written off.
-// `price`: market price of the site's GPU type; the price in the month of delivery is kept.
-HEADROOM_HD SiteStep pay_site(const Site& site, const SiteConstants& path, SiteState state,
-                              const SiteTerms& terms, Real price) {
-  const Real t = terms.t;
-  SiteStep step{};
-  const Real total = static_cast<Real>(site.capex) * path.cost_multiplier;
+// `price`: market price of the site's GPU type; the price in the month of delivery is kept. Returns the
+// month's capex.
+HEADROOM_HD Money pay_site(const Site& site, const SiteTerms& terms, Real price, auto&& state,
+                           auto&& flows) {
+  const Real t = terms.t, delivery = state.delivery;
+  const Real total = static_cast<Real>(site.capex) * state.cost_multiplier;
   const Real paid = static_cast<Real>(site.capex_paid);
-  const Real share_at_start =
-      terms.dated_share_at_start + delivered_share(site, path.delivery, 0.0F, terms.per_ramp);
-  const Real share_now = terms.dated_share + delivered_share(site, path.delivery, t, terms.per_ramp);
+  const Real share_at_start = terms.dated_share_at_start + delivered_share(site, delivery, 0.0F, terms.per_ramp);
+  const Real share_now = terms.dated_share + delivered_share(site, delivery, t, terms.per_ramp);
   const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, bound(1e-6F));
   const Real due = fma(max(total - paid, bound(0.0F)), clamp(progress, 0.0F, 1.0F), paid);
-  const Money if_refused = select(state.status == kCancelled, money(site.sunk_share * total), state.capex);
-  const Money target = select(state.status == kOrdered, money(due), if_refused);
-  step.flows.capex = target - state.capex;
+  const std::int32_t status = state.status;
+  const Money before = state.capex, depreciated = state.depreciated;
+  const Money if_refused = select(status == kCancelled, money(site.sunk_share * total), before);
+  const Money target = select(status == kOrdered, money(due), if_refused);
+  const Money write_off = select(status == kCancelled, target - depreciated, 0);
+  const Real kept = state.purchase_price;
+  state.purchase_price = select(delivery > t - 1.0F, select(delivery <= t, price, kept), kept);
   state.capex = target;
-  step.flows.write_off = select(state.status == kCancelled, target - state.depreciated, 0);
-  state.depreciated += step.flows.write_off;
-  state.purchase_price = select(path.delivery > t - 1.0F,
-                                select(path.delivery <= t, price, state.purchase_price), state.purchase_price);
-  step.state = state;
-  return step;
+  state.depreciated = depreciated + write_off;
+  flows.capex += target - before;
+  flows.depreciation += write_off;
+  return target - before;
 }
 
 // Share of the site's GPUs on line at the month end.
-HEADROOM_HD Real share_on_line(const SiteConstants& path, const SiteTerms& terms) {
-  return clamp((terms.t - path.ready) * terms.per_ramp, 0.0F, 1.0F);
+HEADROOM_HD Real share_on_line(Real ready, const SiteTerms& terms) {
+  return clamp((terms.t - ready) * terms.per_ramp, 0.0F, 1.0F);
 }
 
 HEADROOM_HD Real gpu_value(const Site& site, Real total) {
@@ -156,53 +151,44 @@ HEADROOM_HD Real standing_cost(const Site& site, Real ready, const SiteTerms& te
 }
 
 // The GPUs on line, their operating costs and their depreciation.
-HEADROOM_HD SiteStep operate_site(const Site& site, const SiteConstants& path, SiteState state,
-                                  const SiteTerms& terms) {
-  const Real t = terms.t;
-  const bool alive = state.status == kOrdered;
-  SiteStep step{};
-  const Real share_end = share_on_line(path, terms);
-  const Real integral = online_integral(t, path.ready, site.ramp_months, terms.per_ramp);
-  const Real share_mean = integral - online_integral(t - 1.0F, path.ready, site.ramp_months, terms.per_ramp);
-  step.month.online = select(alive, site.gpus * share_mean, 0.0F);
-  step.month.online_end = select(alive, site.gpus * share_end, 0.0F);
-  step.month.left = step.month.online;
-  step.month.left_end = step.month.online_end;
+HEADROOM_HD void operate_site(const Site& site, const SiteTerms& terms, auto&& state,
+                              auto&& capacity, auto&& flows) {
+  const Real t = terms.t, ready = state.ready;
+  const std::int32_t status = state.status;
+  const bool alive = status == kOrdered;
+  const Real share_end = share_on_line(ready, terms);
+  const Real integral = online_integral(t, ready, site.ramp_months, terms.per_ramp);
+  const Real share_mean = integral - online_integral(t - 1.0F, ready, site.ramp_months, terms.per_ramp);
+  const Real online = select(alive, site.gpus * share_mean, 0.0F);
+  const Real online_end = select(alive, site.gpus * share_end, 0.0F);
 
   // Straight line by vintage: each GPU depreciates over its own life from its own day on line.
-  const Real total = static_cast<Real>(site.capex) * path.cost_multiplier;
+  const Real total = static_cast<Real>(site.capex) * state.cost_multiplier;
   const Real depreciable = total * ((1.0F - site.residual_share) * terms.per_life);
-  const Real retired = online_integral(t - site.life_months, path.ready, site.ramp_months, terms.per_ramp);
-  const Money depreciated = select(alive, money(depreciable * (integral - retired)), state.depreciated);
-  step.flows.depreciation = depreciated - state.depreciated;
-  state.depreciated = depreciated;
-  step.flows.net_ppe = state.capex - state.depreciated;
+  const Real retired = online_integral(t - site.life_months, ready, site.ramp_months, terms.per_ramp);
+  const Money before = state.depreciated, capex = state.capex;
+  const Money depreciated = select(alive, money(depreciable * (integral - retired)), before);
 
   const Real running =
       fma(gpu_value(site, total), site.maintenance_share_month, site.facility_month) * share_mean;
-  const Real standing = standing_cost(site, path.ready, terms);
-  step.flows.opex = money(select(state.status <= kOrdered, standing, 0.0F) + select(alive, running, 0.0F));
-  step.state = state;
-  return step;
+  const Real standing = standing_cost(site, ready, terms);
+  const Money opex = money(select(status <= kOrdered, standing, 0.0F) + select(alive, running, 0.0F));
+  state.depreciated = depreciated;
+  capacity.online = online;
+  capacity.online_end = online_end;
+  capacity.left = online;
+  capacity.left_end = online_end;
+  flows.opex += opex;
+  flows.depreciation += depreciated - before;
+  flows.net_ppe += capex - depreciated;
 }
 
 // Collateral value of a site's GPUs.
-HEADROOM_HD Money site_collateral(const Site& site, const SiteConstants& path, const SiteState& state,
-                                  const SiteTerms& terms, Real price) {
-  const Real cost = gpu_value(site, static_cast<Real>(site.capex) * path.cost_multiplier);
-  const Money value =
-      collateral(site, terms, path.ready, cost * share_on_line(path, terms), price / state.purchase_price);
+HEADROOM_HD Money site_collateral(const Site& site, const SiteTerms& terms, Real price, auto&& state) {
+  const Real cost = gpu_value(site, static_cast<Real>(site.capex) * state.cost_multiplier);
+  const Money value = collateral(site, terms, state.ready, cost * share_on_line(state.ready, terms),
+                                 price / state.purchase_price);
   return select(state.status == kOrdered, value, 0);
-}
-
-// One whole month of one site.
-HEADROOM_HD SiteStep advance_site(const Site& site, const SiteConstants& path, SiteState state,
-                                  const SiteTerms& terms, Real price) {
-  const SiteStep paid = pay_site(site, path, state, terms, price);
-  SiteStep step = operate_site(site, path, paid.state, terms);
-  step.flows.capex = paid.flows.capex;
-  step.flows.write_off = paid.flows.write_off;
-  return step;
 }
 
 }  // namespace headroom

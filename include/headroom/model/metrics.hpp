@@ -5,19 +5,33 @@
 
 #include <cstdint>
 
-#include "headroom/capital.hpp"
-#include "headroom/operations.hpp"
+#include "headroom/model/entity.hpp"
+#include "headroom/model/window.hpp"
 #include "headroom/table.hpp"
 
 namespace headroom {
 
-// The inputs of a metric.
+// The inputs of a metric M. Its window holds the flows that M names, and no other.
+template <class M>
 struct MetricInputs {
   WindowRow window;  // sums of the covenant's window
   Real to_annual;    // factor that scales the window to a year
   Real debt, cash, liquidity, backlog;
   Real tranche_balance, collateral;  // of the tranche that the covenant names, else of all debt
   Real plan_contracted;              // the plan's contracted revenue over the window
+
+  HEADROOM_HD Real ebitda() const { return sum<kEbitdaFlow>(window.ebitda); }
+  HEADROOM_HD Real interest() const { return sum<kInterestFlow>(window.interest); }
+  HEADROOM_HD Real principal() const { return sum<kPrincipalFlow>(window.principal); }
+  HEADROOM_HD Real cfads() const { return sum<kCfadsFlow>(window.cfads); }
+  HEADROOM_HD Real contracted() const { return sum<kContractedFlow>(window.contracted); }
+
+ private:
+  template <WindowFlow flow>
+  HEADROOM_HD static Real sum(Money amount) {
+    static_assert((M::flows & flow) != 0, "the metric does not name this flow");
+    return static_cast<Real>(amount);
+  }
 };
 
 // Whether the threshold is a minimum or a maximum.
@@ -32,6 +46,7 @@ enum class WindowRule : std::int32_t { none, sum, annual };
 //   label              the metric in words
 //   scale              money for an amount, fixed_point for a ratio
 //   bound, empty, window
+//   flows              the flows of the window that it reads
 //   value(x)           the metric
 //   missing(x, limit)  the amount that would have made a failed test pass, in ledger units: cash flow,
 //                      EBITDA or revenue in the window, liquidity, or debt above the limit
@@ -39,6 +54,7 @@ enum class WindowRule : std::int32_t { none, sum, annual };
 //                      window: the cure then repays debt, or stays in the borrower's account
 // and, where it differs from the default:
 struct MetricDefaults {
+  static constexpr std::uint32_t flows = 0;
   static constexpr bool repays_debt = false;   // a cure repays the debt of the tranche that the covenant names
   static constexpr bool against_plan = false;  // needs the plan's contracted revenue
   static constexpr bool needs_collateral = false;
@@ -53,7 +69,6 @@ HEADROOM_HD Real ratio_of(Real numerator, Real denominator) {
 
 namespace metric {
 
-HEADROOM_HD Real real(Money amount) { return static_cast<Real>(amount); }
 HEADROOM_HD WindowRow deemed_ebitda(Money amount) {
   WindowRow row{};
   row.ebitda = amount;
@@ -66,11 +81,12 @@ struct Dscr : MetricDefaults {
   static constexpr Bound bound = Bound::minimum;
   static constexpr Empty empty = Empty::passes;
   static constexpr WindowRule window = WindowRule::annual;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
-    return ratio_of<Dscr>(real(x.window.cfads), real(x.window.interest) + real(x.window.principal));
+  static constexpr std::uint32_t flows = kCfadsFlow | kInterestFlow | kPrincipalFlow;
+  HEADROOM_HD static Real value(const auto& x) {
+    return ratio_of<Dscr>(x.cfads(), x.interest() + x.principal());
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
-    return fma(limit, real(x.window.interest) + real(x.window.principal), -real(x.window.cfads));
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
+    return fma(limit, x.interest() + x.principal(), -x.cfads());
   }
   HEADROOM_HD static WindowRow deemed(Money amount) {
     WindowRow row{};
@@ -85,12 +101,13 @@ struct ContractRealization : MetricDefaults {
   static constexpr Bound bound = Bound::minimum;
   static constexpr Empty empty = Empty::passes;
   static constexpr WindowRule window = WindowRule::sum;
+  static constexpr std::uint32_t flows = kContractedFlow;
   static constexpr bool against_plan = true;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
-    return ratio_of<ContractRealization>(real(x.window.contracted), x.plan_contracted);
+  HEADROOM_HD static Real value(const auto& x) {
+    return ratio_of<ContractRealization>(x.contracted(), x.plan_contracted);
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
-    return fma(limit, x.plan_contracted, -real(x.window.contracted));
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
+    return fma(limit, x.plan_contracted, -x.contracted());
   }
   HEADROOM_HD static WindowRow deemed(Money amount) {
     WindowRow row{};
@@ -105,11 +122,12 @@ struct Leverage : MetricDefaults {
   static constexpr Bound bound = Bound::maximum;
   static constexpr Empty empty = Empty::fails;
   static constexpr WindowRule window = WindowRule::annual;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
-    return ratio_of<Leverage>(x.debt, real(x.window.ebitda) * x.to_annual);
+  static constexpr std::uint32_t flows = kEbitdaFlow;
+  HEADROOM_HD static Real value(const auto& x) {
+    return ratio_of<Leverage>(x.debt, x.ebitda() * x.to_annual);
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
-    return x.debt / (limit * x.to_annual) - real(x.window.ebitda);
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
+    return x.debt / (limit * x.to_annual) - x.ebitda();
   }
   HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
 };
@@ -120,11 +138,12 @@ struct NetLeverage : MetricDefaults {
   static constexpr Bound bound = Bound::maximum;
   static constexpr Empty empty = Empty::fails;
   static constexpr WindowRule window = WindowRule::annual;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
-    return ratio_of<NetLeverage>(x.debt - x.cash, real(x.window.ebitda) * x.to_annual);
+  static constexpr std::uint32_t flows = kEbitdaFlow;
+  HEADROOM_HD static Real value(const auto& x) {
+    return ratio_of<NetLeverage>(x.debt - x.cash, x.ebitda() * x.to_annual);
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
-    return (x.debt - x.cash) / (limit * x.to_annual) - real(x.window.ebitda);
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
+    return (x.debt - x.cash) / (limit * x.to_annual) - x.ebitda();
   }
   HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
 };
@@ -135,11 +154,12 @@ struct InterestCoverage : MetricDefaults {
   static constexpr Bound bound = Bound::minimum;
   static constexpr Empty empty = Empty::passes;
   static constexpr WindowRule window = WindowRule::annual;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
-    return ratio_of<InterestCoverage>(real(x.window.ebitda), real(x.window.interest));
+  static constexpr std::uint32_t flows = kEbitdaFlow | kInterestFlow;
+  HEADROOM_HD static Real value(const auto& x) {
+    return ratio_of<InterestCoverage>(x.ebitda(), x.interest());
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
-    return fma(limit, real(x.window.interest), -real(x.window.ebitda));
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
+    return fma(limit, x.interest(), -x.ebitda());
   }
   HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
 };
@@ -150,8 +170,8 @@ struct Liquidity : MetricDefaults {
   static constexpr Bound bound = Bound::minimum;
   static constexpr Empty empty = Empty::none;
   static constexpr WindowRule window = WindowRule::none;
-  HEADROOM_HD static Real value(const MetricInputs& x) { return x.liquidity; }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) { return limit - x.liquidity; }
+  HEADROOM_HD static Real value(const auto& x) { return x.liquidity; }
+  HEADROOM_HD static Real missing(const auto& x, Real limit) { return limit - x.liquidity; }
 };
 
 struct Ltv : MetricDefaults {
@@ -162,10 +182,10 @@ struct Ltv : MetricDefaults {
   static constexpr WindowRule window = WindowRule::none;
   static constexpr bool repays_debt = true;
   static constexpr bool needs_collateral = true;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
+  HEADROOM_HD static Real value(const auto& x) {
     return select(x.tranche_balance > 0.0F, ratio_of<Ltv>(x.tranche_balance, x.collateral), 0.0F);
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
     return fma(-limit, x.collateral, x.tranche_balance);
   }
 };
@@ -177,10 +197,10 @@ struct BacklogCoverage : MetricDefaults {
   static constexpr Empty empty = Empty::passes;
   static constexpr WindowRule window = WindowRule::none;
   static constexpr bool repays_debt = true;
-  HEADROOM_HD static Real value(const MetricInputs& x) {
+  HEADROOM_HD static Real value(const auto& x) {
     return ratio_of<BacklogCoverage>(x.backlog, x.tranche_balance);
   }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) {
+  HEADROOM_HD static Real missing(const auto& x, Real limit) {
     return x.tranche_balance - x.backlog / limit;
   }
 };
@@ -245,6 +265,11 @@ HEADROOM_HD constexpr bool is_money(Metric metric) {
 HEADROOM_HD constexpr bool repays_debt(Metric metric) {
   bool found = false;
   with_metric(metric, [&](auto m) HEADROOM_LANE { found = decltype(m)::repays_debt; });
+  return found;
+}
+HEADROOM_HD constexpr std::uint32_t flows_of(Metric metric) {
+  std::uint32_t found = 0;
+  with_metric(metric, [&](auto m) HEADROOM_LANE { found = decltype(m)::flows; });
   return found;
 }
 HEADROOM_HD constexpr bool needs_collateral(Metric metric) {

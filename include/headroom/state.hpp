@@ -146,13 +146,14 @@ HEADROOM_STATE(DamagesState, HEADROOM_DAMAGES_STATE)
   X(std::int32_t, standing, "Standing")
 HEADROOM_STATE(TrancheState, HEADROOM_TRANCHE_STATE)
 
-// Bits of a tranche's standing. Draw stop and sweep are consequences of breaches as of the last month end.
+// Bits of a tranche's standing. Draw stop and sweep are consequences of breaches as of the last month end. No
+// flag is bit 0: g++ does not vectorise a test of it.
 enum Standing : std::int32_t {
-  kRefinanced = 1 << 0,
-  kAccelerated = 1 << 1,  // for good
-  kFollows = 1 << 2,      // a cross-default will accelerate it
-  kDrawsStopped = 1 << 3,
-  kSwept = 1 << 4,
+  kRefinanced = 1 << 1,
+  kAccelerated = 1 << 2,  // for good
+  kFollows = 1 << 3,      // a cross-default will accelerate it
+  kDrawsStopped = 1 << 4,
+  kSwept = 1 << 5,
 };
 
 // Of a tranche whose draws are repaid one by one: the instalment due each month, and the balance before the
@@ -239,8 +240,8 @@ HEADROOM_STATE(ParentState, HEADROOM_PARENT_STATE)
   X(Money, fee_due, "ledger units") /* waiver fees, paid next month */
 HEADROOM_STATE(EntityControl, HEADROOM_ENTITY_CONTROL)
 enum Restriction : std::int32_t {
-  kTrapped = 1 << 0,   // no distributions
-  kSweepAll = 1 << 1,  // all cash above the minimum is swept
+  kTrapped = 1 << 1,   // no distributions
+  kSweepAll = 1 << 2,  // all cash above the minimum is swept
 };
 
 // The figures of a month end that covenants test, by entity and consolidated.

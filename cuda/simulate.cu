@@ -34,11 +34,10 @@ constexpr std::uint32_t kBlocksAtLeast = 4;
 constexpr std::uint32_t kWarp = 32;
 static_assert(kThreads % kWarp == 0);
 
-// The data of a launch. Each thread of the grid has one slot of state, the layout's words, [word][threads], and
-// uses it for one path after another. The columns start at path 0 of the launch.
+// The data of a launch. Each block of threads has a slab of state, the layout's words, [word][kThreads]; a
+// thread uses its lane of the slab for one path after another. The columns start at path 0 of the launch.
 struct Job {
-  Real* real;
-  std::int32_t* integer;
+  std::uint32_t* state;  // [blocks][words][kThreads]
   std::uint64_t seed, first, count;
   const std::uint64_t* list;  // indices of the launch's paths, in device memory; null: from `first` on
   std::int32_t* columns;
@@ -51,13 +50,9 @@ struct Job {
 static_assert(std::is_trivially_copyable_v<Job> && std::is_trivially_copyable_v<Prepared>);
 static_assert(sizeof(Job) + sizeof(Prepared) <= 4096, "kernel parameters");
 
-struct GridStride {
-  std::uint32_t threads;
-  HEADROOM_HD constexpr operator std::size_t() const { return threads; }
-  template <class T>
-  HEADROOM_HD T* row(T* start) const {
-    return start;
-  }
+struct Slab {
+  static constexpr std::size_t kStride = kThreads;
+  HEADROOM_HD static std::uint32_t* row(std::uint32_t* start) { return start; }
 };
 
 // One path, the `lanes` of month.hpp.
@@ -65,25 +60,26 @@ struct Thread {
   const Scenario& scenario;
   const StateLayout& layout;
   const Job& job;
-  std::uint32_t slot, slots;  // of the state
-  std::uint64_t index;        // within the launch
-  std::uint32_t warp;         // lanes of this warp that hold a path
+  std::uint32_t* state;  // the slab of the block
+  std::uint32_t lane;    // of the slab
+  std::uint64_t index;   // within the launch
+  std::uint32_t warp;    // lanes of this warp that hold a path
 
   HEADROOM_HD auto path() const {
-    // The addresses look new to the compiler at each call. Otherwise it keeps the addresses of the whole
+    // The address looks new to the compiler at each call. Otherwise it keeps the addresses of the whole
     // state in registers, and spills.
-    std::uint32_t here = slot, stride = slots;
+    std::uint32_t here = lane;
 #if defined(__CUDA_ARCH__)
-    asm volatile("" : "+r"(here), "+r"(stride));
+    asm volatile("" : "+r"(here));
 #endif
     const std::uint64_t path = job.list != nullptr ? job.list[index] : job.first + index;
-    return Path<GridStride, CurandPhilox>{{job.real + here, job.integer + here, {stride}, 0},
-                                          static_cast<std::uint32_t>(path),
-                                          static_cast<std::uint32_t>(path >> 32),
-                                          static_cast<std::uint32_t>(job.seed),
-                                          static_cast<std::uint32_t>(job.seed >> 32),
-                                          job.columns + index,
-                                          job.column_stride};
+    return Path<Slab, CurandPhilox>{{state + here, 0},
+                                    static_cast<std::uint32_t>(path),
+                                    static_cast<std::uint32_t>(path >> 32),
+                                    static_cast<std::uint32_t>(job.seed),
+                                    static_cast<std::uint32_t>(job.seed >> 32),
+                                    job.columns + index,
+                                    job.column_stride};
   }
   template <class F>
   HEADROOM_HD void each(F&& f) const {
@@ -104,7 +100,7 @@ struct Thread {
     StreamId stream;
     template <class P>
     HEADROOM_HD Philox4 operator()(const P& p) const {
-      return p.words(month, stream);
+      return p.draw(month, stream);
     }
   };
   HEADROOM_HD Draw draw(std::int32_t, std::int32_t month, StreamId stream) const { return {month, stream}; }
@@ -115,8 +111,8 @@ struct Thread {
   // step.
   HEADROOM_HD void observe([[maybe_unused]] std::int32_t series, [[maybe_unused]] std::int32_t month) const {
 #if defined(__CUDA_ARCH__)
-    const std::int32_t value =
-        job.integer[static_cast<std::size_t>(layout.observed.integer + series) * slots + slot];
+    const auto value = static_cast<std::int32_t>(
+        state[static_cast<std::size_t>(layout.observed.first + observed_row(series)) * kThreads + lane]);
     const std::int32_t row = series * scenario.months + month - 1;
     const bool leads = threadIdx.x % kWarp == static_cast<std::uint32_t>(__ffs(static_cast<int>(warp)) - 1);
     const BinRange range = job.bins[row];
@@ -149,16 +145,17 @@ struct Thread {
 // outside of each() are the same on every path, so the lanes of a warp meet again in observe().
 __global__ void __launch_bounds__(kThreads, kBlocksAtLeast)
     simulate_paths(const __grid_constant__ Prepared prepared, const __grid_constant__ Job job) {
-  const std::uint32_t slot = blockIdx.x * kThreads + threadIdx.x;
-  const std::uint32_t slots = gridDim.x * kThreads;
-  for (std::uint64_t block = std::uint64_t{blockIdx.x} * kThreads; block < job.count; block += slots) {
+  const std::uint32_t threads = gridDim.x * kThreads;
+  std::uint32_t* const slab =
+      job.state + static_cast<std::size_t>(blockIdx.x) * static_cast<std::uint32_t>(prepared.layout.words) * kThreads;
+  for (std::uint64_t block = std::uint64_t{blockIdx.x} * kThreads; block < job.count; block += threads) {
     const std::uint64_t index = block + threadIdx.x;
     const std::uint32_t warp = __ballot_sync(~0U, index < job.count);
     if (index >= job.count) continue;
-    Thread thread{prepared.scenario, prepared.layout, job, slot, slots, index, warp};
-    start(prepared.scenario, prepared.layout, thread);
+    Thread thread{prepared.scenario, prepared.layout, job, slab, threadIdx.x, index, warp};
+    start(Now{prepared.scenario, prepared.calendar, prepared.layout, 0}, thread);
     for (std::int32_t month = 1; month <= prepared.scenario.months; ++month)
-      advance(prepared.scenario, prepared.calendar, prepared.layout, month, thread);
+      advance(Now{prepared.scenario, prepared.calendar, prepared.layout, month}, thread);
   }
 }
 
@@ -276,14 +273,11 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
 
   Job job{};
   const StateLayout& layout = on_device.view().layout;
-  const auto reals = static_cast<std::uint64_t>(layout.reals);
-  const auto integers = static_cast<std::uint64_t>(layout.integers);
+  const auto words = static_cast<std::uint64_t>(layout.words);
   const std::uint32_t most_threads = std::min(threads_resident(), limits_.threads);
-  const Sizes sizes = size_run(free_bytes(), reals + integers, columns, paths, most_threads);
-  DeviceBuffer<Real> real(reals * sizes.threads, "the paths' state");
-  DeviceBuffer<std::int32_t> integer(integers * sizes.threads, "the paths' state");
-  real.fill(0xff);  // NaN: a word that start() forgets must not pass for a 0
-  integer.fill(0xff);
+  const Sizes sizes = size_run(free_bytes(), words, columns, paths, most_threads);
+  DeviceBuffer<std::uint32_t> state(words * sizes.threads, "the paths' state");
+  state.fill(0xff);  // NaN and -1: a word that start() forgets must not pass for a 0
   std::unique_ptr<DeviceColumns> device_columns;
   std::unique_ptr<HostColumns> host_columns;
   DeviceBuffer<std::int32_t> chunk_columns;
@@ -299,8 +293,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
     chunk_columns = DeviceBuffer<std::int32_t>(static_cast<std::uint64_t>(columns) * sizes.chunk, "columns");
   }
 
-  job.real = real.data();
-  job.integer = integer.data();
+  job.state = state.data();
   job.seed = plan.paths.seed;
   job.column_stride = sizes.columns_on_device ? paths : sizes.chunk;
   job.bins = ranges.data();

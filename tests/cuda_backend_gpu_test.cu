@@ -14,6 +14,7 @@
 #include "cuda/check.cuh"
 #include "cuda/device_columns.cuh"
 #include "headroom/state.hpp"
+#include "host/engine/calendar.hpp"
 #include "host/cpu/pilot.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
@@ -161,9 +162,8 @@ TEST_F(CudaLimits, ColumnsThatDoNotFitAreCopiedToTheHost) {
 }
 
 TEST_F(CudaLimits, FewerThreadsWhereTheStateDoesNotFit) {
-  const StateLayout layout = state_layout(scenario_);
-  const auto a_path =
-      static_cast<std::uint64_t>(layout.reals + layout.integers + column_layout(scenario_).count());
+  const StateLayout layout = state_layout(scenario_, calendar_of(scenario_));
+  const auto a_path = static_cast<std::uint64_t>(layout.words + column_layout(scenario_).count());
   const auto cuda = cuda::make_backend({.bytes = 300 * a_path * 4});
   expect_same_outcomes(run(*make_cpu_backend(), 3000), run(*cuda, 3000));
 }

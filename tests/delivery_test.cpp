@@ -302,6 +302,19 @@ TEST(Overrun, IsLognormalWithAFatTail) {
                 std::sqrt((square - sigma * sigma * rho) / paths));
 }
 
+// A site's month: its capex, then its operation.
+struct SiteInMonth {
+  SiteMonth capacity{};
+  Flows flows{};
+};
+SiteInMonth month_of(const Site& site, SiteState& state, int t) {
+  SiteInMonth month;
+  const SiteTerms terms = site_terms(site, static_cast<Real>(t));
+  pay_site(site, terms, 1, state, month.flows);
+  operate_site(site, terms, state, month.capacity, month.flows);
+  return month;
+}
+
 TEST(Cancellation, HasItsFrequencyAndItsSunkShare) {
   constexpr std::array<double, 3> probabilities = {0.02, 0.15, 0.7};
   ScenarioData data = company(1);
@@ -328,14 +341,19 @@ TEST(Cancellation, HasItsFrequencyAndItsSunkShare) {
   site.capex = 600000;
   site.capex_paid = 20000;
   site.sunk_share = 0.1F;
-  SiteState state{site.capex_paid, 0, 1, kOrdered};
-  const SiteConstants path{12, 10, 1.3F, 1};
-  state = decide_site(path, state);
-  const SiteStep step = advance_site(site, path, state, site_terms(site, 3), 1);
-  EXPECT_EQ(step.state.capex, 78000);  // 10% of 600,000 x 1.3
-  EXPECT_EQ(step.flows.capex, 58000);
-  EXPECT_EQ(step.flows.write_off, 78000);
-  EXPECT_EQ(step.flows.net_ppe, 0);
+  SiteState state{.ready = 12,
+                  .delivery = 10,
+                  .cost_multiplier = 1.3F,
+                  .purchase_price = 1,
+                  .capex = site.capex_paid,
+                  .depreciated = 0,
+                  .status = kOrdered};
+  decide_site(true, state);
+  const Flows flows = month_of(site, state, 3).flows;
+  EXPECT_EQ(state.capex, 78000);  // 10% of 600,000 x 1.3
+  EXPECT_EQ(flows.capex, 58000);
+  EXPECT_EQ(flows.depreciation, 78000) << "written off";
+  EXPECT_EQ(flows.net_ppe, 0);
 }
 
 // ---- Ramp, capex, depreciation. ----
@@ -381,16 +399,19 @@ TEST(Depreciation, IsStraightLineByVintageDownToTheResidual) {
     site.ramp_months = static_cast<Real>(v.ramp);
     site.life_months = static_cast<Real>(v.life);
     site.residual_share = static_cast<Real>(v.residual);
-    const SiteConstants path{static_cast<Real>(v.ready), static_cast<Real>(v.ready),
-                             static_cast<Real>(v.multiplier), 0};
-    SiteState state{0, 0, 1, kOrdered};
+    SiteState state{.ready = static_cast<Real>(v.ready),
+                    .delivery = static_cast<Real>(v.ready),
+                    .cost_multiplier = static_cast<Real>(v.multiplier),
+                    .purchase_price = 1,
+                    .capex = 0,
+                    .depreciated = 0,
+                    .status = kOrdered};
     const double cost = 2000000 * v.multiplier;
     double total = 0, gpu_months = 0;
     for (int t = 1; t <= 50; ++t) {
-      const SiteStep step = advance_site(site, path, state, site_terms(site, static_cast<Real>(t)), 1);
-      state = step.state;
+      const SiteInMonth step = month_of(site, state, t);
       total += step.flows.depreciation;
-      gpu_months += static_cast<double>(step.month.online);
+      gpu_months += static_cast<double>(step.capacity.online);
       const std::string inputs = fmt::format("ready {}, ramp {}, life {}, residual {}, multiplier {}, month {}",
                                              v.ready, v.ramp, v.life, v.residual, v.multiplier, t);
       EXPECT_GE(step.flows.depreciation, 0) << inputs;
@@ -401,8 +422,7 @@ TEST(Depreciation, IsStraightLineByVintageDownToTheResidual) {
           << inputs;
     }
     EXPECT_NEAR(total, cost * (1 - v.residual), 1.5) << "over the whole life, residual " << v.residual;
-    EXPECT_EQ(advance_site(site, path, state, site_terms(site, 51), 1).flows.depreciation, 0)
-        << "after its life";
+    EXPECT_EQ(month_of(site, state, 51).flows.depreciation, 0) << "after its life";
   }
 }
 

@@ -30,24 +30,24 @@ insert measures.hpp '^  X[(]kYearRevenue,' '  X(kYearThrowaway, kThrowaway, high
 lanes="-std=c++20 -fsyntax-only -I$copy/source/include -I$copy/source -DHEADROOM_ISA=baseline $copy/source/host/cpu/lanes.cpp"
 if ${CXX:-c++} $lanes 2>"$copy/without_formula"; then fail "a measure without a formula compiles"; fi
 grep -q 'kThrowaway' "$copy/without_formula" || fail "the compiler does not say which formula is missing"
-insert closing.hpp '^HEADROOM_HD Money measured[(]Of<kRevenue>' \
+insert month/record.hpp '^HEADROOM_HD Money measured[(]Of<kRevenue>' \
   'HEADROOM_HD Money measured(Of<kThrowaway>, const MonthEnd& x) { return 2 * x.group.capex; }'
-[ "$(touched)" = "include/headroom/closing.hpp include/headroom/measures.hpp " ] || fail "a measure touches $(touched)"
+[ "$(touched)" = "include/headroom/measures.hpp include/headroom/month/record.hpp " ] || fail "a measure touches $(touched)"
 
 sed 's/"throwaway"/""/' "$model/measures.hpp" >"$copy/unnamed.hpp"
 if ${CXX:-c++} -std=c++20 -fsyntax-only -x c++ -I"$model/.." "$copy/unnamed.hpp" 2>/dev/null; then
   fail "a measure without a name compiles"
 fi
 
-insert metrics.hpp '^}  // namespace metric$' '
+insert model/metrics.hpp '^}  // namespace metric$' '
 struct ThrowawayAmount : MetricDefaults {
   static constexpr const char* label = "an amount to throw away";
   static constexpr Scale scale = Scale::money;
   static constexpr Bound bound = Bound::maximum;
   static constexpr Empty empty = Empty::none;
   static constexpr WindowRule window = WindowRule::none;
-  HEADROOM_HD static Real value(const MetricInputs& x) { return x.debt; }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) { return x.debt - limit; }
+  HEADROOM_HD static Real value(const auto& x) { return x.debt; }
+  HEADROOM_HD static Real missing(const auto& x, Real limit) { return x.debt - limit; }
 };
 struct ThrowawayRatio : MetricDefaults {
   static constexpr const char* label = "a ratio to throw away";
@@ -55,12 +55,12 @@ struct ThrowawayRatio : MetricDefaults {
   static constexpr Bound bound = Bound::minimum;
   static constexpr Empty empty = Empty::passes;
   static constexpr WindowRule window = WindowRule::annual;
-  HEADROOM_HD static Real value(const MetricInputs& x) { return ratio_of<ThrowawayRatio>(x.cash, x.debt); }
-  HEADROOM_HD static Real missing(const MetricInputs& x, Real limit) { return fma(limit, x.debt, -x.cash); }
+  HEADROOM_HD static Real value(const auto& x) { return ratio_of<ThrowawayRatio>(x.cash, x.debt); }
+  HEADROOM_HD static Real missing(const auto& x, Real limit) { return fma(limit, x.debt, -x.cash); }
   HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
 };'
-insert metrics.hpp '^  X[(]dscr, Dscr[)]' '  X(throwaway_amount, ThrowawayAmount) X(throwaway_ratio, ThrowawayRatio) \'
-[ "$(touched)" = "include/headroom/closing.hpp include/headroom/measures.hpp include/headroom/metrics.hpp " ] ||
+insert model/metrics.hpp '^  X[(]dscr, Dscr[)]' '  X(throwaway_amount, ThrowawayAmount) X(throwaway_ratio, ThrowawayRatio) \'
+[ "$(touched)" = "include/headroom/measures.hpp include/headroom/model/metrics.hpp include/headroom/month/record.hpp " ] ||
   fail "a metric touches $(touched)"
 
 # Built to be soon there: the libraries' headers are read once, and little is optimised.

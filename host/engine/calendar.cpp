@@ -256,9 +256,20 @@ CalendarData calendar_of(const Scenario& s) {
   }
   add_windows(s, rows);
   for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-    if (finances_sites(s, d)) rows.financing.push_back(d);
     if (is_targeted(s, d)) rows.targeted.push_back(d);
     if (s.tranche[d].cross_defaults > 0) rows.following.push_back(d);
+  }
+  std::int32_t financing = 0;
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) financing += finances_sites(s, d) ? 1 : 0;
+  for (std::int32_t d = 0, next = 0; d < s.tranche.size; ++d)
+    rows.eligible.push_back(finances_sites(s, d) ? next++ : financing);
+  std::int32_t built = 0, step_downs = 0, damages = 0;
+  for (std::int32_t i = 0; i < s.site.size; ++i) built += s.site[i].running == 0 ? 1 : 0;
+  for (std::int32_t i = 0, next = 0; i < s.site.size; ++i)
+    rows.place.push_back(s.site[i].running != 0 ? built : next++);
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    rows.step_down.push_back(s.contract[c].step_down_hazard_month > 0.0F ? step_downs++ : kNoPlace);
+    rows.damages.push_back(s.contract[c].running == 0 && s.contract[c].damages_share > 0.0F ? damages++ : kNoPlace);
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     for (std::int32_t c = 0; c < s.contract.size; ++c) {
@@ -297,7 +308,10 @@ Calendar CalendarData::view() const {
           .covenant = view_of(covenant),
           .window = view_of(window),
           .ring = view_of(ring),
-          .financing = view_of(financing),
+          .place = view_of(place),
+          .step_down = view_of(step_down),
+          .damages = view_of(damages),
+          .eligible = view_of(eligible),
           .targeted = view_of(targeted),
           .following = view_of(following),
           .contracts_of_site = groups_of(contracts_of_site),
@@ -309,8 +323,9 @@ Calendar CalendarData::view() const {
 StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
   const auto any = [](const auto& objects, auto&& has) { return std::any_of(objects.data, objects.data + objects.size, has); };
   const bool by_draw = any(s.tranche, [](const Tranche& d) { return d.draw_term_months > 0; });
-  const bool steps_down = any(s.contract, [](const Contract& c) { return c.step_down_hazard_month > 0.0F; });
-  const bool damages = any(s.contract, [](const Contract& c) { return c.damages_share > 0.0F; });
+  const auto places = [](const std::vector<std::int32_t>& of) {
+    return of.empty() ? 0 : *std::max_element(of.begin(), of.end()) + 1;
+  };
   const bool valued = any(s.covenant, [](const Covenant& c) { return needs_collateral(c.metric); });
   std::int32_t vintages = 0, window = 1;
   for (std::int32_t d = 0; d < s.tranche.size; ++d) vintages += s.tranche[d].vintages;
@@ -322,16 +337,16 @@ StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
   l.place(l.market, 1);
   l.place(l.launch, s.launch.size);
   l.place(l.gpu, s.gpu_type.size);
-  l.place(l.site, s.site.size);
+  l.place(l.site, places(rows.place));
   l.place(l.site_month, 1);
   l.place(l.customer, s.customer.size);
   l.place(l.contract, s.contract.size);
-  l.place(l.step_down, steps_down ? s.contract.size : 0);
-  l.place(l.damages, damages ? s.contract.size : 0);
+  l.place(l.step_down, places(rows.step_down));
+  l.place(l.damages, places(rows.damages));
   l.place(l.tranche, s.tranche.size + 1);
   l.place(l.instalments, by_draw ? s.tranche.size : 0);
   l.place(l.vintage, vintages);
-  l.place(l.eligible, s.tranche.size);
+  l.place(l.eligible, places(rows.eligible));
   l.place(l.collateral, valued ? s.tranche.size + owners : 0);
   l.place(l.flows, s.entity.size);
   l.place(l.debt_month, 1);

@@ -89,6 +89,8 @@ struct Groups {
   View<std::int32_t> member;  // [first[g], first[g + 1])
 };
 
+constexpr std::int32_t kNoPlace = -1;
+
 struct Calendar {
   View<CompanyTerms> company;      // [months]
   View<SiteRow> site;              // [months][site]
@@ -98,7 +100,10 @@ struct Calendar {
   View<CovenantRow> covenant;      // [months][covenant]
   View<WindowMonth> window;        // [months][entity, then the group]
   View<WindowRing> ring;           // [entity, then the group][kWindowFlows]
-  View<std::int32_t> financing;    // tranches that finance sites
+  View<std::int32_t> place;        // [site]: of its SiteState; the sites in service since before as_of share the last
+  View<std::int32_t> step_down;    // [contract]: the place of its StepDownState; kNoPlace: never re-priced
+  View<std::int32_t> damages;      // [contract]: the place of its DamagesState; kNoPlace: none
+  View<std::int32_t> eligible;     // [tranche]: the place of its Eligible; those that finance no site share the last
   View<std::int32_t> targeted;     // tranches that breaches have consequences for
   View<std::int32_t> following;    // tranches with cross-defaults
   Groups contracts_of_site;        // in order of priority
@@ -108,7 +113,7 @@ struct Calendar {
 
   template <class F>
   void for_each_view(F&& f) {
-    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(ring), f(financing),
+    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(ring), f(place), f(step_down), f(damages), f(eligible),
         f(targeted), f(following);
     for (Groups* groups : {&contracts_of_site, &tranches_of_entity, &swept_of_entity})
       f(groups->first), f(groups->member);

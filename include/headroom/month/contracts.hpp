@@ -34,13 +34,14 @@ template <bool delivering, bool late, class Lanes>
 HEADROOM_HD void serve_contract(const Now& now, std::int32_t c, Lanes& lanes) {
   const StateLayout& l = now.l;
   const std::int32_t entity = now.s.contract[c].entity, customer = now.s.contract[c].customer;
+  const std::int32_t damages = now.calendar.damages[c];
   Held<ContractTerms> terms = now.contract(c).terms;
   lanes.each([&](auto p) HEADROOM_LANE {
     const auto contract = p.at(l.contract, c);
     const auto flows = p.at(l.flows, entity);
     const Service service =
         serve<delivering>(terms, p.at(l.market).usage, contract, p.at(l.site_month), flows);
-    if constexpr (late) charge_damages(terms, service.gpus_at_end, contract, p.at(l.damages, c), flows);
+    if constexpr (late) charge_damages(terms, service.gpus_at_end, contract, p.at(l.damages, damages), flows);
     if constexpr (delivering) prepay(terms, service.gpus_at_end, contract, flows);
     credit(terms, service.fee, contract, flows);
     const auto totals = p.at(l.customer, customer);
@@ -53,6 +54,7 @@ template <class Lanes>
 HEADROOM_HD void release_contract(const Now& now, std::int32_t c, Lanes& lanes) {
   const StateLayout& l = now.l;
   Held<Contract> contract = now.s.contract[c];
+  const std::int32_t site = now.calendar.place[contract.site];
   const Real ledger_usd = now.s.ledger_usd, month_start = now.t() - 1.0F;
   const std::int32_t month = now.month;
   lanes.each([&](auto p) HEADROOM_LANE {
@@ -60,7 +62,7 @@ HEADROOM_HD void release_contract(const Now& now, std::int32_t c, Lanes& lanes) 
     const auto customer = p.at(l.customer, contract.customer);
     const std::int32_t before = state.status;
     const Money backlog = contract_backlog(contract, month_start, ledger_usd, state);
-    release(month, customer.default_month, p.at(l.site, contract.site).status, state,
+    release(month, customer.default_month, p.at(l.site, site).status, state,
             p.at(l.flows, contract.entity));
     count_loss(before, state.status, backlog, month, customer);
   });
@@ -74,7 +76,7 @@ HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) 
   const ContractRow& row = now.contract(c);
   const std::int32_t month = now.month;
   Held<Contract> contract = s.contract[c];
-  const std::int32_t gpu = s.site[contract.site].gpu_type;
+  const std::int32_t site = now.calendar.place[contract.site], gpu = s.site[contract.site].gpu_type;
 
   if (row.option_due) {
     const Mask options(s.on(kOptions, contract));
@@ -86,7 +88,7 @@ HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) 
   }
   const std::uint32_t needs = lanes.any([&](auto p) HEADROOM_LANE {
     return contract_needs(p.at(l.contract, c).status, month, p.at(l.customer, contract.customer).default_month,
-                          p.at(l.site, contract.site).status);
+                          p.at(l.site, site).status);
   });
   const bool pending = (needs & status_bit(kPending)) != 0, in_force = (needs & status_bit(kInForce)) != 0;
   if ((needs & kNeedsRelease) != 0) release_contract(now, c, lanes);
@@ -112,9 +114,10 @@ HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) 
   }
   if (row.step_down_trigger > 0.0F && (pending || in_force)) {
     const Real trigger = row.step_down_trigger;
+    const std::int32_t place = now.calendar.step_down[c];
     lanes.each([&](auto p) HEADROOM_LANE {
       step_down(contract, trigger, p.at(l.gpu, gpu).price, p.at(l.market).churn_multiplier, p.at(l.contract, c),
-                p.at(l.step_down, c));
+                p.at(l.step_down, place));
     });
   }
   const Real t = now.t();

@@ -127,10 +127,11 @@ HEADROOM_HD void draw_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   Held<TrancheRow> row = now.tranche(d);
   const TrancheView market(row);
   const Mask needs_window(tranche.needs_window != 0);
+  const std::int32_t eligible = now.calendar.eligible[d];
   if (tranche.draw_term_months > 0)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.instalments, d).before = p.at(l.tranche, d).balance; });
   const auto draw_of = [&](auto p) HEADROOM_LANE {
-    const Money against_capex = money(tranche.advance_rate * static_cast<Real>(p.at(l.eligible, d).capex));
+    const Money against_capex = money(tranche.advance_rate * static_cast<Real>(p.at(l.eligible, eligible).capex));
     const TrancheMarket m = market(p.at(l.market));
     const std::int32_t stopped = p.at(l.tranche, d).standing & kDrawsStopped;
     return Draw{against_capex + row.drawn_at_issue, select(stopped != 0, 0, select(needs_window, m.window_open, 1)),

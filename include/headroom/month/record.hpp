@@ -182,9 +182,11 @@ HEADROOM_HD std::int32_t kept(Of<kFirstCovenant>, const PathEnd& x) { return x.f
 
 // Keeps a finished path's result of a site: how late it opened, or that it never opened.
 template <class Lanes>
-HEADROOM_HD void keep_site(const Scenario& s, const StateLayout& l, std::int32_t i, std::int32_t late_column,
-                           Lanes& lanes) {
+HEADROOM_HD void keep_site(const Now& now, std::int32_t i, std::int32_t late_column, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
   const Site& site = s.site[i];
+  const std::int32_t place = now.calendar.place[i];
   if (site.running != 0) {
     lanes.each([&](auto p) HEADROOM_LANE { p.keep(late_column, 0); });
     return;
@@ -192,7 +194,7 @@ HEADROOM_HD void keep_site(const Scenario& s, const StateLayout& l, std::int32_t
   const Real planned = site.planned_ready_month;
   const auto keep = [&](auto refused) HEADROOM_LANE {
     lanes.each([&](auto p) HEADROOM_LANE {
-      const auto state = p.at(l.site, i);
+      const auto state = p.at(l.site, place);
       const auto totals = p.at(l.totals);
       const bool given_up = refused(p) | (state.status > kOrdered);
       const Real late = state.ready - planned;
@@ -248,7 +250,7 @@ HEADROOM_HD void keep_path(const Now& now, Lanes& lanes) {
   const StateLayout& l = now.l;
   const ColumnLayout columns = column_layout(s);
   const std::int32_t parent = s.parent();
-  for (std::int32_t i = 0; i < s.site.size; ++i) keep_site(s, l, i, columns.months_late(i), lanes);
+  for (std::int32_t i = 0; i < s.site.size; ++i) keep_site(now, i, columns.months_late(i), lanes);
   for (std::int32_t c = 0; c < s.customer.size; ++c) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const CustomerState customer = p.load(l.customer, c);

@@ -54,16 +54,17 @@ HEADROOM_HD void decide_on_site(const Now& now, std::int32_t i, Lanes& lanes) {
   const Scenario& s = now.s;
   const StateLayout& l = now.l;
   const Site& site = s.site[i];
+  const std::int32_t place = now.calendar.place[i];
   if (now.site(i).ordered) {
     const bool may_wait = site.discretionary != 0 && s.on(kDiscretion, site);
     const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
-    lanes.each([&](auto p) HEADROOM_LANE { order_site(p.at(l.parent).liquidity, least, p.at(l.site, i)); });
+    lanes.each([&](auto p) HEADROOM_LANE { order_site(p.at(l.parent).liquidity, least, p.at(l.site, place)); });
   }
   if (now.site(i).refused) {
     const Real probability = site.cancel_probability;
     const auto words = lanes.draw(0, 0, site.cancel_stream);
     lanes.each([&](auto p)
-                   HEADROOM_LANE { decide_site(is_refused(probability, words(p)), p.at(l.site, i)); });
+                   HEADROOM_LANE { decide_site(is_refused(probability, words(p)), p.at(l.site, place)); });
   }
 }
 
@@ -74,16 +75,18 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
   const StateLayout& l = now.l;
   Held<Site> site = s.site[i];
   Held<SiteRow> row = now.site(i);
+  const std::int32_t place = now.calendar.place[i];
   decide_on_site(now, i, lanes);
   const std::uint32_t needs =
-      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(row.terms, p.at(l.site, i)); });
+      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(row.terms, p.at(l.site, place)); });
   if (row.capex_due || (needs & kNeedsDeliveries) != 0) {
     const auto pay = [&](auto p) HEADROOM_LANE {
-      return pay_site(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, i),
+      return pay_site(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, place),
                       p.at(l.flows, site.entity));
     };
     if (site.tranche >= 0) {
-      lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, site.tranche).capex += pay(p); });
+      const std::int32_t financed = now.calendar.eligible[site.tranche];
+      lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, financed).capex += pay(p); });
     } else {
       lanes.each([&](auto p) HEADROOM_LANE { pay(p); });
     }
@@ -92,7 +95,7 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
     // Closed on every path: its standing cost is the same wherever the site is still to come.
     const Money standing = row.standing;
     lanes.each([&](auto p) HEADROOM_LANE {
-      const auto state = p.at(l.site, i);
+      const auto state = p.at(l.site, place);
       const auto flows = p.at(l.flows, site.entity);
       const Money opex = select(state.status <= kOrdered, standing, 0);
       const Money net_ppe = state.capex - state.depreciated;
@@ -103,11 +106,11 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
     return;
   }
   lanes.each([&](auto p) HEADROOM_LANE {
-    operate_site(site, row.terms, p.at(l.site, i), p.at(l.site_month), p.at(l.flows, site.entity));
+    operate_site(site, row.terms, p.at(l.site, place), p.at(l.site_month), p.at(l.flows, site.entity));
   });
   if (site.tranche < 0 || !now.company().values_collateral) return;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const Money value = site_collateral(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, i));
+    const Money value = site_collateral(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, place));
     pledge(s, l, site.tranche, site.entity, value, p);
   });
 }

@@ -65,10 +65,8 @@ HEADROOM_HD void clear_flows(const Now& now, Lanes& lanes) {
   const StateLayout& l = now.l;
   for (std::int32_t e = 0; e < s.entity.size; ++e)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.flows, e) = Flows{}; });
-  for (std::int32_t k = 0; k < now.calendar.financing.size; ++k) {
-    const std::int32_t d = now.calendar.financing[k];
-    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, d).capex = 0; });
-  }
+  for (std::int32_t k = 0; k < l.eligible.count; ++k)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, k).capex = 0; });
   if (!now.company().values_collateral) return;
   for (std::int32_t k = 0; k < l.collateral.count; ++k)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.collateral, k).value = 0; });
@@ -86,7 +84,8 @@ HEADROOM_HD void open_site(const Now& now, std::int32_t i, Lanes& lanes) {
   state.purchase_price = exp(s.gpu_type[site.gpu_type].log_price_start);
   state.capex = site.capex_paid;
   state.status = site.running != 0 || site.order_month <= 0.0F ? kOrdered : kWaiting;
-  lanes.each([&](auto p) HEADROOM_LANE { p.at(now.l.site, i) = state; });
+  const std::int32_t place = now.calendar.place[i];
+  lanes.each([&](auto p) HEADROOM_LANE { p.at(now.l.site, place) = state; });
 }
 
 // Its stages: it is ready after the last of them.
@@ -94,6 +93,7 @@ template <class Lanes>
 HEADROOM_HD void draw_stages(const Now& now, std::int32_t i, Lanes& lanes) {
   const StateLayout& l = now.l;
   const Site& site = now.s.site[i];
+  const std::int32_t place = now.calendar.place[i];
   const Mask on(now.s.on(kDelivery, site));
   for (std::int32_t k = 0; k < kStageCount; ++k) {
     if (site.has_stage[k] == 0) continue;
@@ -102,7 +102,7 @@ HEADROOM_HD void draw_stages(const Now& now, std::int32_t i, Lanes& lanes) {
     const Mask brings_gpus(k == kGpus);
     const auto words = lanes.draw(0, 0, delay.stream);
     lanes.each([&](auto p) HEADROOM_LANE {
-      const auto state = p.at(l.site, i);
+      const auto state = p.at(l.site, place);
       const Real done = planned + drawn_delay(delay, on, p.at(l.constants).systemic, words(p).w0);
       state.ready = max(state.ready, done);
       state.delivery = select(brings_gpus, done, state.delivery);
@@ -116,13 +116,14 @@ HEADROOM_HD void draw_site(const Now& now, std::int32_t i, Lanes& lanes) {
   const Scenario& s = now.s;
   const StateLayout& l = now.l;
   const Site site = s.site[i];
+  const std::int32_t place = now.calendar.place[i];
   const Mask delivery(s.on(kDelivery, site)), overrun(s.on(kOverrun, site));
   const DelayParams delay = site.commissioning_delay;
   const auto commissioning = lanes.draw(0, 0, delay.stream);
   const auto cost = lanes.draw(1, 0, site.cost_stream);
   const Real unplanned = s.on(kDelivery, site) ? site.unplanned_months : 0.0F;
   lanes.each([&](auto p) HEADROOM_LANE {
-    const auto state = p.at(l.site, i);
+    const auto state = p.at(l.site, place);
     const Real systemic = p.at(l.constants).systemic;
     const Real late = drawn_delay(delay, delivery, systemic, commissioning(p).w0);
     state.ready = (state.ready + (site.commissioning_months + late)) + unplanned;
@@ -171,10 +172,12 @@ HEADROOM_HD void start_customers_and_contracts(const Now& now, Lanes& lanes) {
     const ContractState opening = start_contract(s.contract[c]);
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.contract, c) = opening; });
   }
-  for (std::int32_t c = 0; c < l.step_down.count; ++c) {
+  for (std::int32_t c = 0; c < s.contract.size; ++c) {
+    const std::int32_t place = now.calendar.step_down[c];
+    if (place == kNoPlace) continue;
     const auto words = lanes.draw(0, 0, s.contract[c].stream);
     lanes.each([&](auto p)
-                   HEADROOM_LANE { p.at(l.step_down, c) = StepDownState{step_down_threshold(words(p)), 0.0F}; });
+                   HEADROOM_LANE { p.at(l.step_down, place) = StepDownState{step_down_threshold(words(p)), 0.0F}; });
   }
   for (std::int32_t c = 0; c < l.damages.count; ++c)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.damages, c).charged = 0; });
@@ -188,8 +191,6 @@ HEADROOM_HD void start_debt(const Now& now, Lanes& lanes) {
     const TrancheState tranche = d < s.tranche.size ? start_tranche(s.tranche[d]) : TrancheState{};
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.tranche, d) = tranche; });
   }
-  for (std::int32_t d = 0; d < l.eligible.count; ++d)
-    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, d).capex = 0; });
   for (std::int32_t d = 0; d < l.instalments.count; ++d)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.instalments, d) = Instalments{}; });
   for (std::int32_t v = 0; v < l.vintage.count; ++v)

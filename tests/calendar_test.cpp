@@ -44,28 +44,59 @@ TEST_P(CalendarOf, EachTrancheMaturesOnceAndIsGoneAfterwards) {
   }
 }
 
-// Every tranche that takes a sweep stands once in the list, under its entity and in the tranches' order.
-TEST_P(CalendarOf, ListsHoldEachTrancheOnce) {
-  ASSERT_EQ(rows_.first_swept.size(), static_cast<std::size_t>(s_.entity.size) + 1);
-  std::vector<std::int32_t> swept;
-  for (std::int32_t e = 0; e < s_.entity.size; ++e) {
-    const std::int32_t first = rows_.first_swept[static_cast<std::size_t>(e)];
-    const std::int32_t last = rows_.first_swept[static_cast<std::size_t>(e) + 1];
-    for (std::int32_t k = first; k < last; ++k) {
-      const std::int32_t d = rows_.swept[static_cast<std::size_t>(k)];
-      EXPECT_EQ(s_.tranche[d].entity, e);
-      if (k > first) {
-        EXPECT_GT(d, rows_.swept[static_cast<std::size_t>(k) - 1]);
+// Every contract stands once under its site, and every tranche once under its entity, in their order.
+TEST_P(CalendarOf, GroupsHoldEachMemberOnce) {
+  const auto expect_groups = [](const CalendarData::GroupsData& groups, std::int32_t count, auto group_of,
+                                auto belongs) {
+    std::vector<std::int32_t> found;
+    for (std::size_t g = 0; g + 1 < groups.first.size(); ++g) {
+      for (std::int32_t k = groups.first[g]; k < groups.first[g + 1]; ++k) {
+        const std::int32_t member = groups.member[static_cast<std::size_t>(k)];
+        EXPECT_EQ(group_of(member), static_cast<std::int32_t>(g));
+        if (k > groups.first[g]) EXPECT_GT(member, found.back());
+        found.push_back(member);
       }
-      swept.push_back(d);
     }
-  }
-  for (std::int32_t d = 0; d < s_.tranche.size; ++d) {
-    const bool takes = s_.tranche[d].sweepable != 0 && s_.tranche[d].kind != TrancheKind::revolver;
-    EXPECT_EQ(std::count(swept.begin(), swept.end(), d), takes ? 1 : 0) << d;
-    const bool finances = std::any_of(s_.site.data, s_.site.data + s_.site.size,
-                                      [&](const Site& site) { return site.tranche == d; });
-    EXPECT_EQ(std::count(rows_.financing.begin(), rows_.financing.end(), d), finances ? 1 : 0) << d;
+    for (std::int32_t i = 0; i < count; ++i)
+      EXPECT_EQ(std::count(found.begin(), found.end(), i), belongs(i) ? 1 : 0) << i;
+  };
+  const auto entity_of = [&](std::int32_t d) { return s_.tranche[d].entity; };
+  ASSERT_EQ(rows_.contracts_of_site.first.size(), static_cast<std::size_t>(s_.site.size) + 1);
+  ASSERT_EQ(rows_.tranches_of_entity.first.size(), static_cast<std::size_t>(s_.entity.size) + 1);
+  expect_groups(
+      rows_.contracts_of_site, s_.contract.size, [&](std::int32_t c) { return s_.contract[c].site; },
+      [](std::int32_t) { return true; });
+  expect_groups(rows_.tranches_of_entity, s_.tranche.size, entity_of, [](std::int32_t) { return true; });
+  expect_groups(rows_.swept_of_entity, s_.tranche.size, entity_of, [&](std::int32_t d) {
+    return s_.tranche[d].sweepable != 0 && s_.tranche[d].kind != TrancheKind::revolver;
+  });
+}
+
+// Objects with a mechanism have places of their own; those without share one or have none.
+TEST_P(CalendarOf, PlacesAreOfWhatHasTheMechanism) {
+  const auto expect_own = [](const std::vector<std::int32_t>& places, auto has) {
+    std::vector<std::int32_t> own;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (has(static_cast<std::int32_t>(i))) own.push_back(places[i]);
+    }
+    for (std::size_t k = 0; k < own.size(); ++k) EXPECT_EQ(own[k], static_cast<std::int32_t>(k));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (!has(static_cast<std::int32_t>(i)))
+        EXPECT_TRUE(places[i] == kNoPlace || places[i] == static_cast<std::int32_t>(own.size())) << i;
+    }
+  };
+  expect_own(rows_.place, [&](std::int32_t i) { return s_.site[i].running == 0; });
+  expect_own(rows_.step_down, [&](std::int32_t c) { return s_.contract[c].step_down_hazard_month > 0.0F; });
+  expect_own(rows_.eligible, [&](std::int32_t d) {
+    return std::any_of(s_.site.data, s_.site.data + s_.site.size,
+                       [&](const Site& site) { return site.tranche == d; });
+  });
+  for (std::int32_t month = 1; month <= s_.months; ++month) {
+    for (std::int32_t c = 0; c < s_.contract.size; ++c) {
+      const ContractRow& row = rows_.contract[static_cast<std::size_t>((month - 1) * s_.contract.size + c)];
+      if (row.terms.damages_per_price > 0.0F) EXPECT_NE(rows_.damages[static_cast<std::size_t>(c)], kNoPlace);
+      if (row.step_down_trigger > 0.0F) EXPECT_NE(rows_.step_down[static_cast<std::size_t>(c)], kNoPlace);
+    }
   }
 }
 

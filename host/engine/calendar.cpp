@@ -211,20 +211,45 @@ WindowNeeds window_needs(const Scenario& s, std::int32_t owner) {
   return needs;
 }
 
+// The ring of cumulative sums of one flow: the places [first, first + rows) of StateLayout::window.
+struct WindowRing {
+  std::int32_t first, rows;
+  std::int32_t at(std::int32_t month) const { return first + (month + 12 * rows) % rows; }  // month >= -12
+};
+
+WindowRow history_of(const HistoryMonth& h) {
+  return {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue};
+}
+
+// An owner's sums at the month ends of the history, oldest first: an entity's, or those of all entities.
+void open_windows(const Scenario& s, std::int32_t owner, std::span<const WindowRing> rings, CalendarData& rows) {
+  const bool group = owner == s.entity.size;
+  WindowRow sum{};
+  for (std::int32_t month = -12; month <= 0; ++month) {
+    const std::array<Money, kWindowFlows> sums = {sum.ebitda, sum.interest, sum.principal, sum.cfads, sum.contracted};
+    for (std::size_t f = 0; f < kWindowFlows; ++f)
+      rows.opening_window[static_cast<std::size_t>(rings[f].at(month))] = sums[f];
+    if (month == 0) break;
+    for (std::int32_t e = group ? 0 : owner; e < (group ? s.entity.size : owner + 1); ++e)
+      sum = add(sum, history_of(s.history[e * 12 + month + 12]));
+  }
+}
+
 void add_windows(const Scenario& s, CalendarData& rows) {
-  std::int32_t next = 1;  // place 0 is shared by the flows that nobody reads
+  std::vector<WindowRing> rings;  // [entity, then the group][kWindowFlows]
+  std::int32_t next = 1;          // place 0 is shared by the flows that nobody reads
   for (std::int32_t owner = 0; owner <= s.group(); ++owner) {
     for (const std::int32_t months : window_needs(s, owner).months) {
       const std::int32_t size = months + 1;
-      rows.ring.push_back(months > 0 ? WindowRing{next, size} : WindowRing{0, 1});
+      rings.push_back(months > 0 ? WindowRing{next, size} : WindowRing{0, 1});
       next += months > 0 ? size : 0;
     }
   }
   for (std::int32_t month = 1; month <= s.months; ++month) {
-    for (std::size_t first = 0; first < rows.ring.size(); first += kWindowFlows) {
+    for (std::size_t first = 0; first < rings.size(); first += kWindowFlows) {
       WindowMonth places{};
       for (std::size_t f = 0; f < kWindowFlows; ++f) {
-        const WindowRing& ring = rows.ring[first + f];
+        const WindowRing& ring = rings[first + f];
         places.now[f] = ring.at(month);
         places.last[f] = ring.at(month - 1);
         places.before_3[f] = ring.at(month - 3);
@@ -233,6 +258,9 @@ void add_windows(const Scenario& s, CalendarData& rows) {
       rows.window.push_back(places);
     }
   }
+  rows.opening_window.assign(static_cast<std::size_t>(next), 0);
+  for (std::int32_t owner = 0; owner <= s.group(); ++owner)
+    open_windows(s, owner, std::span(rings).subspan(static_cast<std::size_t>(owner) * kWindowFlows, kWindowFlows), rows);
 }
 
 void end_group(CalendarData::GroupsData& groups) {
@@ -307,7 +335,7 @@ Calendar CalendarData::view() const {
           .entity = view_of(entity),
           .covenant = view_of(covenant),
           .window = view_of(window),
-          .ring = view_of(ring),
+          .opening_window = view_of(opening_window),
           .place = view_of(place),
           .step_down = view_of(step_down),
           .damages = view_of(damages),
@@ -327,9 +355,8 @@ StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
     return of.empty() ? 0 : *std::max_element(of.begin(), of.end()) + 1;
   };
   const bool valued = any(s.covenant, [](const Covenant& c) { return needs_collateral(c.metric); });
-  std::int32_t vintages = 0, window = 1;
+  std::int32_t vintages = 0;
   for (std::int32_t d = 0; d < s.tranche.size; ++d) vintages += s.tranche[d].vintages;
-  for (const WindowRing& ring : rows.ring) window = std::max(window, ring.first + ring.rows);
   const std::int32_t owners = s.group() + 1;
 
   StateLayout l;
@@ -355,7 +382,7 @@ StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
   l.place(l.entity_control, s.entity.size);
   l.place(l.sweep, 1);
   l.place(l.position, owners);
-  l.place(l.window, window);
+  l.place(l.window, static_cast<std::int32_t>(rows.opening_window.size()));
   l.place(l.group_month, 1);
   l.place(l.covenant, s.covenant.size);
   l.place(l.breach, rows.plain ? 0 : s.covenant.size);

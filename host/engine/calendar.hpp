@@ -23,7 +23,7 @@ struct CalendarData {
   std::vector<EntityTerms> entity{};
   std::vector<CovenantRow> covenant{};
   std::vector<WindowMonth> window{};
-  std::vector<WindowRing> ring{};
+  std::vector<Money> opening_window{};
   std::vector<std::int32_t> place{}, step_down{}, damages{}, eligible{}, targeted{}, following{};
   GroupsData contracts_of_site{}, tranches_of_entity{}, swept_of_entity{};
   bool plain = true;

@@ -75,14 +75,6 @@ struct CovenantRow {
   std::int32_t cures, waivers;  // that may still be used up to this month; 0: none are left or due
 };
 
-// The ring of cumulative sums of one flow: the places [first, first + rows) of StateLayout::window.
-struct WindowRing {
-  std::int32_t first, rows;
-
-  // The place of the sum at a month end, month >= -12.
-  HEADROOM_HD std::int32_t at(std::int32_t month) const { return first + (month + 12 * rows) % rows; }
-};
-
 // The members of groups of objects, group by group, each in its order.
 struct Groups {
   View<std::int32_t> first;   // [groups + 1]
@@ -99,7 +91,7 @@ struct Calendar {
   View<EntityTerms> entity;        // [months][entity]
   View<CovenantRow> covenant;      // [months][covenant]
   View<WindowMonth> window;        // [months][entity, then the group]
-  View<WindowRing> ring;           // [entity, then the group][kWindowFlows]
+  View<Money> opening_window;      // the sums of StateLayout::window at as_of
   View<std::int32_t> place;        // [site]: of its SiteState; the sites in service since before as_of share the last
   View<std::int32_t> step_down;    // [contract]: the place of its StepDownState; kNoPlace: never re-priced
   View<std::int32_t> damages;      // [contract]: the place of its DamagesState; kNoPlace: none
@@ -113,7 +105,7 @@ struct Calendar {
 
   template <class F>
   void for_each_view(F&& f) {
-    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(ring), f(place), f(step_down), f(damages), f(eligible),
+    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(opening_window), f(place), f(step_down), f(damages), f(eligible),
         f(targeted), f(following);
     for (Groups* groups : {&contracts_of_site, &tranches_of_entity, &swept_of_entity})
       f(groups->first), f(groups->member);

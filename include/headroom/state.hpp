@@ -98,10 +98,9 @@ HEADROOM_STATE(SiteState, HEADROOM_SITE_STATE)
 
 // The capacity of the site that is at work in the month: on line, and not yet taken by contracts.
 #define HEADROOM_SITE_MONTH(X)                              \
-  X(Real, online, "GPUs")     /* month's mean */            \
-  X(Real, online_end, "GPUs") /* month end */               \
-  X(Real, left, "GPUs")                                     \
-  X(Real, left_end, "GPUs")
+  X(Real, online, "GPUs")   /* month's mean */ \
+  X(Real, left, "GPUs")     /* likewise */     \
+  X(Real, left_end, "GPUs") /* at the month end */
 HEADROOM_STATE(SiteMonth, HEADROOM_SITE_MONTH)
 
 #define HEADROOM_CUSTOMER_STATE(X)                                                                      \

@@ -175,7 +175,6 @@ HEADROOM_HD void operate_site(const Site& site, const SiteTerms& terms, auto&& s
   const Money opex = money(select(status <= kOrdered, standing, 0.0F) + select(alive, running, 0.0F));
   state.depreciated = depreciated;
   capacity.online = online;
-  capacity.online_end = online_end;
   capacity.left = online;
   capacity.left_end = online_end;
   flows.opex += opex;

@@ -40,7 +40,7 @@ HEADROOM_HD void run_site(const Now& now, std::int32_t i, Lanes& lanes) {
   });
   if (site.tranche < 0 || !now.company().values_collateral) return;
   const Real gpu_cost =
-      static_cast<Real>(site.opening_gpu_value) * (row.running_capacity.online_end / site.gpus);
+      static_cast<Real>(site.opening_gpu_value) * (row.running_capacity.left_end / site.gpus);
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money value = collateral(site, row.terms, site.planned_ready_month, gpu_cost,
                                    p.at(l.gpu, site.gpu_type).price / row.start_price);

@@ -39,25 +39,6 @@ struct Path : LaneMemory<Grid> {
   }
 };
 
-// Covenant windows at the start: the sums over the history of an entity, or of all entities.
-template <class Lanes>
-HEADROOM_HD void start_windows(const Now& now, std::int32_t owner, Lanes& lanes) {
-  const Scenario& s = now.s;
-  const StateLayout& l = now.l;
-  const std::int32_t first = owner == s.parent() + 1 ? 0 : owner;
-  const std::int32_t last = owner == s.parent() + 1 ? s.parent() : owner;
-  WindowRow sum{};
-  for (std::int32_t month = -12; month <= 0; ++month) {
-    std::int32_t at[kWindowFlows];
-    for (std::int32_t f = 0; f < kWindowFlows; ++f) at[f] = now.calendar.ring[owner * kWindowFlows + f].at(month);
-    lanes.each([&](auto p) HEADROOM_LANE { put_sums(l, at, sum, p); });
-    for (std::int32_t e = first; month < 0 && e <= last; ++e) {
-      const HistoryMonth& h = s.history[e * 12 + month + 12];
-      sum = add(sum, {h.ebitda, h.cash_interest, h.scheduled_principal, h.cfads, h.contracted_revenue});
-    }
-  }
-}
-
 // Flows start from 0 in every month.
 template <class Lanes>
 HEADROOM_HD void clear_flows(const Now& now, Lanes& lanes) {
@@ -211,7 +192,10 @@ HEADROOM_HD void start_entities_and_covenants(const Now& now, Lanes& lanes) {
     });
   }
   lanes.each([&](auto p) HEADROOM_LANE { p.at(l.parent) = parent.state; });
-  for (std::int32_t owner = 0; owner <= s.group(); ++owner) start_windows(now, owner, lanes);
+  for (std::int32_t k = 0; k < l.window.count; ++k) {
+    const Money sum = now.calendar.opening_window[k];
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.window, k).sum = sum; });
+  }
   for (std::int32_t v = 0; v < s.covenant.size; ++v)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.covenant, v) = CovenantState{kNever, kFixedMax}; });
   for (std::int32_t v = 0; v < l.breach.count; ++v)

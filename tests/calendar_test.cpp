@@ -53,7 +53,9 @@ TEST_P(CalendarOf, GroupsHoldEachMemberOnce) {
       for (std::int32_t k = groups.first[g]; k < groups.first[g + 1]; ++k) {
         const std::int32_t member = groups.member[static_cast<std::size_t>(k)];
         EXPECT_EQ(group_of(member), static_cast<std::int32_t>(g));
-        if (k > groups.first[g]) EXPECT_GT(member, found.back());
+        if (k > groups.first[g]) {
+          EXPECT_GT(member, found.back());
+        }
         found.push_back(member);
       }
     }
@@ -81,8 +83,9 @@ TEST_P(CalendarOf, PlacesAreOfWhatHasTheMechanism) {
     }
     for (std::size_t k = 0; k < own.size(); ++k) EXPECT_EQ(own[k], static_cast<std::int32_t>(k));
     for (std::size_t i = 0; i < places.size(); ++i) {
-      if (!has(static_cast<std::int32_t>(i)))
+      if (!has(static_cast<std::int32_t>(i))) {
         EXPECT_TRUE(places[i] == kNoPlace || places[i] == static_cast<std::int32_t>(own.size())) << i;
+      }
     }
   };
   expect_own(rows_.place, [&](std::int32_t i) { return s_.site[i].running == 0; });
@@ -94,8 +97,12 @@ TEST_P(CalendarOf, PlacesAreOfWhatHasTheMechanism) {
   for (std::int32_t month = 1; month <= s_.months; ++month) {
     for (std::int32_t c = 0; c < s_.contract.size; ++c) {
       const ContractRow& row = rows_.contract[static_cast<std::size_t>((month - 1) * s_.contract.size + c)];
-      if (row.terms.damages_per_price > 0.0F) EXPECT_NE(rows_.damages[static_cast<std::size_t>(c)], kNoPlace);
-      if (row.step_down_trigger > 0.0F) EXPECT_NE(rows_.step_down[static_cast<std::size_t>(c)], kNoPlace);
+      if (row.terms.damages_per_price > 0.0F) {
+        EXPECT_NE(rows_.damages[static_cast<std::size_t>(c)], kNoPlace);
+      }
+      if (row.step_down_trigger > 0.0F) {
+        EXPECT_NE(rows_.step_down[static_cast<std::size_t>(c)], kNoPlace);
+      }
     }
   }
 }

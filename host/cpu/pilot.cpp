@@ -40,8 +40,9 @@ BinRange bins_over(std::span<std::int32_t> values) {
   BinRange range;
   while ((std::int64_t{kBins - 4} << range.shift) < high - low) ++range.shift;
   const std::int64_t covered = std::int64_t{kBins} << range.shift;
-  range.lo =
-      static_cast<std::int32_t>(std::clamp<std::int64_t>((low + high - covered) / 2, -kFixedMax, kFixedMax));
+  const std::int64_t lo = std::clamp<std::int64_t>((low + high - covered) / 2, -kFixedMax, kFixedMax);
+  // Bins start at multiples of their width: one ends at 0, so a quantile has the sign that its rank says.
+  range.lo = static_cast<std::int32_t>((lo >> range.shift) << range.shift);
   return range;
 }
 

@@ -525,10 +525,7 @@ class Builder {
                  push_plan(out, full, band.plan, unit, said);
                  push(out, full + ".mean", band.mean, unit, said + ": mean");
                  for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-                   const HistogramQuantile& q = band.quantiles[k];
-                   // For a quantile beyond the bins only a bound is known.
-                   push(out, fmt::format("{}.p{}", full, kBandPercents[k]),
-                        band.paths == 0 || q.outside ? kUnknown : q.value, unit,
+                   push(out, fmt::format("{}.p{}", full, kBandPercents[k]), band.quantiles[k].value, unit,
                         fmt::format("{}: {}% quantile", said, kBandPercents[k]));
                  }
                  for (std::size_t i = first; i < out.size(); ++i) out[i].month = t;

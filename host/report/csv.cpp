@@ -67,13 +67,16 @@ void event_lines(std::string& out, const Company& company, std::string_view id, 
   }
 }
 
-// The band's quantiles, the bin width, and which quantiles are only bounds.
+// The band's quantiles, the bin width, and the bounds of the quantiles beyond the bins: p5<3.9 p95>=7.25.
 void band_figures(Line& line, const Band& band) {
   std::string outside;
   for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-    line.figure(band.quantiles[k].value);
-    if (band.quantiles[k].outside)
-      outside += fmt::format("{}p{}", outside.empty() ? "" : " ", kBandPercents[k]);
+    const BinnedQuantile& q = band.quantiles[k];
+    line.figure(q.value);
+    const bool below = std::isfinite(q.below);
+    if (!below && !std::isfinite(q.at_least)) continue;
+    outside += fmt::format("{}p{}{}{}", outside.empty() ? "" : " ", kBandPercents[k],
+                           below ? "<" : ">=", (below ? q.below : q.at_least) + 0.0);
   }
   line.figure(band.bin_width).text(outside);
 }

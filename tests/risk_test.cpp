@@ -258,6 +258,11 @@ TEST(ExpectedShortfall, ErrorIsTheSpreadOfRepeatedEstimates) {
   EXPECT_NEAR(stated / kTrials / spread, 1.0, 5 * 0.022);
 }
 
+BinnedQuantile histogram_quantile(const std::vector<std::uint64_t>& bins, BinRange range, int percent) {
+  const std::uint64_t total = std::accumulate(bins.begin(), bins.end(), std::uint64_t{0});
+  return histogram_quantiles(bins, range, total, std::array{1, percent}).back();
+}
+
 TEST(HistogramQuantile, InsideItsBin) {
   std::vector<std::uint64_t> bins(kBins, 0);
   const BinRange range{-100, 0};

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/engine/column_ops.hpp"
+#include "host/engine/memory.hpp"
 #include "host/engine/threads.hpp"
 
 namespace headroom {
@@ -68,7 +69,9 @@ HostColumns::HostColumns(std::vector<std::int32_t> numbers, std::uint64_t paths,
     : numbers_(std::move(numbers)),
       paths_(paths),
       concurrency_(useful_threads(threads)),
-      values_(std::make_unique_for_overwrite<std::int32_t[]>(numbers_.size() * paths)) {}
+      values_(std::make_unique_for_overwrite<std::int32_t[]>(numbers_.size() * paths)) {
+  prefer_huge_pages(values_.get(), numbers_.size() * paths * sizeof(std::int32_t));
+}
 
 std::int32_t* HostColumns::column(std::int32_t number) {
   const auto place = std::lower_bound(numbers_.begin(), numbers_.end(), number);
@@ -85,7 +88,10 @@ const std::int32_t* HostColumns::sorted(std::int32_t column) {
   }
   if (mine->column != column) {
     mine->column = -1;
-    if (!mine->values) mine->values = std::make_unique_for_overwrite<std::int32_t[]>(paths_);
+    if (!mine->values) {
+      mine->values = std::make_unique_for_overwrite<std::int32_t[]>(paths_);
+      prefer_huge_pages(mine->values.get(), paths_ * sizeof(std::int32_t));
+    }
     column_ops::sort_into(kPolicy, values, paths_, mine->values.get());
     mine->column = column;
   }

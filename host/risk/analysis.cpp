@@ -281,8 +281,9 @@ Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t
       if (has_mean)
         band.mean = static_cast<double>(by_month.sum[cell]) / static_cast<double>(band.paths) / units;
       band.bin_width = std::ldexp(1 / units, range.shift);
+      const auto quantiles = histogram_quantiles(bins, range, band.paths, kBandPercents);
       for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-        const BinnedQuantile q = histogram_quantile(bins, range, kBandPercents[k]);
+        const BinnedQuantile& q = quantiles[k];
         band.quantiles[k] = {q.value / units, q.below / units, q.at_least / units};
       }
     }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
 #include <cmath>
-#include <numeric>
 
 namespace headroom {
 
@@ -59,20 +58,28 @@ double expected_shortfall_error(double tail_variance, double quantile, double me
   return std::sqrt((tail_variance + (1 - percent / 100.0) * gap * gap) / static_cast<double>(tail));
 }
 
-BinnedQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRange range, int percent) {
-  const std::uint64_t total = std::accumulate(bins.begin(), bins.end(), std::uint64_t{0});
-  if (total == 0) return {};
-  const std::uint64_t rank = tail_count(percent, total);  // 1-based
+std::vector<BinnedQuantile> histogram_quantiles(std::span<const std::uint64_t> bins, BinRange range,
+                                                std::uint64_t total, std::span<const int> percents) {
+  std::vector<BinnedQuantile> found(percents.size());
+  if (total == 0) return found;
+  const double width = std::ldexp(1.0, range.shift);
   std::uint64_t below = 0;
   std::size_t bin = 0;
-  while (below + bins[bin] < rank) below += bins[bin++];
-  const double width = std::ldexp(1.0, range.shift);
-  // Values are integers: bin b holds lo + b width .. lo + (b + 1) width - 1.
-  const double first = range.lo + static_cast<double>(bin) * width;
-  if (bin == 0) return {.below = first + width};
-  if (bin + 1 == bins.size()) return {.at_least = first};
-  const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
-  return {.value = first + (range.shift == 0 ? 0.0 : inside * (width - 1))};
+  for (std::size_t k = 0; k < percents.size(); ++k) {
+    const std::uint64_t rank = tail_count(percents[k], total);  // 1-based
+    while (below + bins[bin] < rank) below += bins[bin++];
+    // Values are integers: bin b holds lo + b width .. lo + (b + 1) width - 1.
+    const double first = range.lo + static_cast<double>(bin) * width;
+    if (bin == 0) {
+      found[k].below = first + width;
+    } else if (bin + 1 == bins.size()) {
+      found[k].at_least = first;
+    } else {
+      const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
+      found[k].value = first + (range.shift == 0 ? 0.0 : inside * (width - 1));
+    }
+  }
+  return found;
 }
 
 }  // namespace headroom

@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "headroom/outcome.hpp"
 #include "host/engine/engine.hpp"
@@ -67,8 +68,10 @@ struct BinnedQuantile {
   double below = kUnknown;     // it is less than this
   double at_least = kUnknown;  // it is not less than this
 };
-// Quantile of a histogram over BinRange, interpolated inside its bin, so the error is less than a bin's width.
-// The end bins hold all values beyond them too, so a quantile that falls there has only a bound.
-BinnedQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRange range, int percent);
+// Quantiles of `total` values in a histogram over BinRange, `percents` ascending. Each is interpolated inside
+// its bin, so the error is less than a bin's width. The end bins hold all values beyond them too, so a quantile
+// that falls there has only a bound.
+std::vector<BinnedQuantile> histogram_quantiles(std::span<const std::uint64_t> bins, BinRange range,
+                                                std::uint64_t total, std::span<const int> percents);
 
 }  // namespace headroom

@@ -290,8 +290,10 @@ TEST(Tallies, DistributionsBeyondTheBins) {
     });
     Outcomes outcomes;
     outcomes.columns = columns;
-    const Distribution binned = distribution_of(
-        ask(outcomes, {question}, 1, {{0, kPaths}}, {tally_over(pilot, question)}), question, 10.0, true);
+    Counters counters({tally_over(pilot, question)});
+    Answers counted = ask(outcomes, {question}, 1, {{0, kPaths}}, &counters);
+    counters.copy_to(counted);
+    const Distribution binned = distribution_of(counted, question, 10.0, true);
     const Distribution exact =
         distribution_of(ask(outcomes, {question}, 1, {{0, kPaths}}, {}), question, 10.0, true);
     for (std::size_t k = 0; k < kPercents.size(); ++k) {

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "host/engine/column_ops.hpp"
-#include "host/engine/memory.hpp"
 #include "host/engine/threads.hpp"
 
 namespace headroom {
@@ -69,9 +68,7 @@ HostColumns::HostColumns(std::vector<std::int32_t> numbers, std::uint64_t paths,
     : numbers_(std::move(numbers)),
       paths_(paths),
       concurrency_(useful_threads(threads)),
-      values_(std::make_unique_for_overwrite<std::int32_t[]>(numbers_.size() * paths)) {
-  prefer_huge_pages(values_.get(), numbers_.size() * paths * sizeof(std::int32_t));
-}
+      values_(std::make_unique_for_overwrite<std::int32_t[]>(numbers_.size() * paths)) {}
 
 std::int32_t* HostColumns::column(std::int32_t number) {
   const auto place = std::lower_bound(numbers_.begin(), numbers_.end(), number);
@@ -88,10 +85,7 @@ const std::int32_t* HostColumns::sorted(std::int32_t column) {
   }
   if (mine->column != column) {
     mine->column = -1;
-    if (!mine->values) {
-      mine->values = std::make_unique_for_overwrite<std::int32_t[]>(paths_);
-      prefer_huge_pages(mine->values.get(), paths_ * sizeof(std::int32_t));
-    }
+    if (!mine->values) mine->values = std::make_unique_for_overwrite<std::int32_t[]>(paths_);
     column_ops::sort_into(kPolicy, values, paths_, mine->values.get());
     mine->column = column;
   }

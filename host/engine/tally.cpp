@@ -5,8 +5,27 @@
 #include <array>
 #include <cstddef>
 #include <stdexcept>
+#include <utility>
 
 namespace headroom {
+
+namespace {
+
+class HostCounter final : public Counter {
+ public:
+  explicit HostCounter(Tally empty) : tally_(std::move(empty)) {}
+  Sums add(Columns& columns, std::int32_t column) override { return columns.count_into(tally_, column); }
+  Tally tally() const override { return tally_; }
+
+ private:
+  Tally tally_;
+};
+
+}  // namespace
+
+std::unique_ptr<Counter> Columns::counter(Tally empty) const {
+  return std::make_unique<HostCounter>(std::move(empty));
+}
 
 Tally tally_over(Columns& pilot, const Question& question) {
   constexpr std::uint64_t kOneIn = 200;

@@ -25,12 +25,13 @@ struct ValueAt {
 
 // Integers: the order of adding does not matter.
 struct CountInto {
-  unsigned long long* count;
+  std::uint64_t* count;
   std::uint32_t bins;
   std::int32_t lo, shift, none;
   HEADROOM_HD void operator()([[maybe_unused]] std::int32_t value) const {
 #if defined(__CUDA_ARCH__)
-    if (value < none) atomicAdd(count + Tally::cell(lo, shift, bins, none, value), 1ULL);
+    auto* const cell = reinterpret_cast<unsigned long long*>(count + Tally::cell(lo, shift, bins, none, value));
+    if (value < none) atomicAdd(cell, 1ULL);
 #endif
   }
 };
@@ -108,12 +109,12 @@ std::vector<std::int32_t> DeviceColumns::order_statistics(std::int32_t column,
   std::vector<std::uint64_t> inside;
   inside.reserve(ranks.size());
   for (const std::uint64_t rank : ranks) inside.push_back(std::min(rank, paths_ - 1));
-  const DeviceBuffer<std::uint64_t> at(inside, "ranks");
-  const DeviceBuffer<std::int32_t> out(inside.size(), "order statistics");
-  thrust::transform(policy_with(scratch_), at.data(), at.data() + at.size(), out.data(), ValueAt{values});
-  std::vector<std::int32_t> found(inside.size());
-  out.copy_to(found);
-  return found;
+  const Borrowed<std::uint64_t> at(scratch_, inside.size());
+  const Borrowed<std::int32_t> out(scratch_, inside.size());
+  HEADROOM_CUDA(
+      cudaMemcpy(at.data(), inside.data(), inside.size() * sizeof(std::uint64_t), cudaMemcpyHostToDevice));
+  thrust::transform(policy_with(scratch_), at.data(), at.data() + inside.size(), out.data(), ValueAt{values});
+  return out.values();
 }
 
 Sums DeviceColumns::sums_of_smallest(std::int32_t column, std::uint64_t count) {
@@ -123,10 +124,9 @@ Sums DeviceColumns::sums_of_smallest(std::int32_t column, std::uint64_t count) {
 std::vector<Int128> DeviceColumns::counts(std::int32_t column, std::int32_t size) {
   const auto cells = static_cast<std::size_t>(size);
   const std::int32_t* const values = sorted(column);
-  const DeviceBuffer<std::uint64_t> out(cells + 1, "counts");
+  const Borrowed<std::uint64_t> out(scratch_, cells + 1);
   column_ops::cumulative_counts(policy_with(scratch_), values, paths_, size, out.data());
-  std::vector<std::uint64_t> found(cells + 1);
-  out.copy_to(found);
+  const std::vector<std::uint64_t> found = out.values();
   std::vector<Int128> answer;
   for (std::size_t i = 0; i < cells; ++i) answer.emplace_back(found[i + 1] - found[i]);
   return answer;
@@ -139,21 +139,60 @@ void DeviceColumns::read(std::int32_t column, std::uint64_t first, std::span<std
   HEADROOM_CUDA(cudaMemcpy(out.data(), values + first, out.size_bytes(), cudaMemcpyDeviceToHost));
 }
 
+// The counts of all chunks, in device memory. Columns that a chunk kept in host memory are counted in host
+// memory.
+class DeviceColumns::DeviceCounter final : public Counter {
+ public:
+  explicit DeviceCounter(const Tally& empty) : count_(empty.count, "bins") {
+    rest_.lo = empty.lo, rest_.shift = empty.shift, rest_.none = empty.none;
+    rest_.below = empty.below;
+  }
+
+  Sums add(Columns& columns, std::int32_t column) override {
+    auto* const here = dynamic_cast<DeviceColumns*>(&columns);
+    if (here == nullptr) {
+      rest_.count.resize(count_.size());
+      return columns.count_into(rest_, column);
+    }
+    const std::int32_t* const values = here->data(column);
+    const auto policy = policy_with(here->scratch_);
+    thrust::for_each(policy, values, values + here->paths_,
+                     CountInto{count_.data(), static_cast<std::uint32_t>(count_.size() - 2), rest_.lo,
+                               rest_.shift, rest_.none});
+    const auto at_most = [&](std::int32_t limit) {
+      return column_ops::sums(policy, column_ops::SumsWhere{values, values, limit}, here->paths_);
+    };
+    rest_.below = rest_.below + at_most(std::min(rest_.lo, rest_.none) - 1);
+    return at_most(rest_.none - 1);
+  }
+
+  Tally tally() const override {
+    Tally all = rest_;
+    all.count.resize(count_.size());
+    count_.copy_to(all.count);
+    for (std::size_t i = 0; i < rest_.count.size(); ++i) all.count[i] += rest_.count[i];
+    return all;
+  }
+
+ private:
+  Tally rest_{};  // the bins, the sums below them, and the counts of columns in host memory if there are any
+  DeviceBuffer<std::uint64_t> count_;
+};
+
+std::unique_ptr<Counter> DeviceColumns::counter(Tally empty) const {
+  try {
+    return std::make_unique<DeviceCounter>(empty);
+  } catch (const Error& error) {
+    if (error.code != cudaErrorMemoryAllocation) throw;
+    return Columns::counter(std::move(empty));
+  }
+}
+
 Sums DeviceColumns::count_into(Tally& tally, std::int32_t column) {
-  const std::int32_t* const values = data(column);
-  DeviceBuffer<unsigned long long> count(tally.count.size(), "bins");
-  count.fill(0);
-  thrust::for_each(policy_with(scratch_), values, values + paths_,
-                   CountInto{count.data(), static_cast<std::uint32_t>(tally.count.size() - 2), tally.lo,
-                             tally.shift, tally.none});
-  std::vector<unsigned long long> found(count.size());
-  count.copy_to(found);
-  for (std::size_t i = 0; i < found.size(); ++i) tally.count[i] += found[i];
-  const auto at_most = [&](std::int32_t limit) {
-    return column_ops::sums(policy_with(scratch_), column_ops::SumsWhere{values, values, limit}, paths_);
-  };
-  if (found[0] != 0) tally.below = tally.below + at_most(std::min(tally.lo, tally.none) - 1);
-  return at_most(tally.none - 1);
+  DeviceCounter counter(tally);
+  const Sums sums = counter.add(*this, column);
+  tally = counter.tally();
+  return sums;
 }
 
 }  // namespace headroom::cuda

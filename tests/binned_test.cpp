@@ -261,17 +261,66 @@ TEST(Tallies, ValuesBeyondThePilotsBins) {
   const Question question{Question::Kind::distribution, 0, 0, kFixedMax};
   Tally tally = tally_over(pilot, question);
   const Sums sums = whole.count_into(tally, 0);
-  EXPECT_EQ(resolution(tally), 2 * static_cast<std::int64_t>(kFixedMax)) << "a quarter lies in the bins";
   const double width = 1'200'000.0 / kMostTallyBins * 2;
   EXPECT_EQ((std::vector<Int128>{sums.number, sums.sum, sums.squares}), whole.answer(question));
   const auto exact = whole.order_statistics(0, ranks), found = order_statistics(tally, ranks);
   for (std::size_t i = 1; i + 1 < ranks.size(); ++i) EXPECT_NEAR(found[i], exact[i], width);
-  // Beyond the bins: their ends, and the sum of what lies below them to the unit.
-  EXPECT_GT(found.front(), exact.front());
-  EXPECT_LT(found.back(), exact.back());
-  const auto below =
-      static_cast<std::uint64_t>(whole.answer({Question::Kind::sums, 0, 0, found.front() - 1})[0]);
-  EXPECT_EQ(sums_of_smallest(tally, below), whole.sums_of_smallest(0, below));
+  // Beyond the bins: the side, and the sum of the values below them to the unit.
+  EXPECT_EQ(found.front(), kBelowBins);
+  EXPECT_EQ(found.back(), kAboveBins);
+  EXPECT_EQ(tally.below, whole.sums_of_smallest(0, tally.count.front()));
+}
+
+// A distribution from bins against its values: what lies in the bins is known within the resolution, what lies
+// beyond them is unknown, and its bound is true. Nothing printed has another sign than the values.
+TEST(Tallies, DistributionsBeyondTheBins) {
+  constexpr std::uint64_t kPaths = 3000;
+  const Question question{Question::Kind::distribution, 0, 0, kFixedMax};
+  std::mt19937 random(2);
+  int below = 0, above = 0, inside = 0, open = 0;
+  for (int trial = 0; trial < 40; ++trial) {
+    HostColumns pilot(1, 4096, 1);
+    const int centre = static_cast<int>(random() % 400'001) - 200'000;
+    std::normal_distribution<double> normal(centre, 100'000), wider(centre, 10'000 * (1 + trial));
+    std::generate_n(pilot.column(0), 4096, [&] { return static_cast<std::int32_t>(normal(random)); });
+    const auto columns = std::make_shared<HostColumns>(1, kPaths, 1);
+    // A part of the paths sits at a cap, far from the others, as a ratio without a denominator does.
+    std::generate_n(columns->column(0), kPaths, [&] {
+      return static_cast<int>(random() % 80) < trial ? -10'000'000 : static_cast<std::int32_t>(wider(random));
+    });
+    Outcomes outcomes;
+    outcomes.columns = columns;
+    Counters counters({tally_over(pilot, question)});
+    Answers counted = ask(outcomes, {question}, 1, {{0, kPaths}}, &counters);
+    counters.copy_to(counted);
+    const Distribution binned = distribution_of(counted, question, 10.0, true);
+    const Distribution exact =
+        distribution_of(ask(outcomes, {question}, 1, {{0, kPaths}}, {}), question, 10.0, true);
+    for (std::size_t k = 0; k < kPercents.size(); ++k) {
+      const Quantile& b = binned.quantiles[k];
+      const double value = exact.quantiles[k].value;
+      ASSERT_EQ(std::isfinite(b.value) + std::isfinite(b.below) + std::isfinite(b.at_least), 1);
+      EXPECT_FALSE(b.below <= value || b.at_least > value || std::fabs(b.value - value) > binned.resolution);
+      EXPECT_FALSE(value < 0 ? b.value >= 0 || b.at_least >= 0 : b.value < 0 || b.below <= 0);
+      EXPECT_FALSE(b.low > exact.quantiles[k].low + binned.resolution);
+      EXPECT_FALSE(b.high < exact.quantiles[k].high - binned.resolution);
+      below += std::isfinite(b.below) ? 1 : 0;
+      above += std::isfinite(b.at_least) ? 1 : 0;
+      inside += std::isfinite(b.value) ? 1 : 0;
+    }
+    for (std::size_t k = 0; k < kTailPercents.size(); ++k) {
+      const LowerTail &b = binned.tails[k], &e = exact.tails[k];
+      ASSERT_EQ(b.percent, kTailPercents[k]);
+      EXPECT_EQ(std::isnan(b.expected_shortfall), std::isnan(b.value_at_risk));
+      EXPECT_FALSE(b.expected_shortfall > b.value_at_risk);
+      EXPECT_FALSE(std::fabs(b.expected_shortfall - e.expected_shortfall) > binned.resolution);
+      open += std::isnan(b.value_at_risk) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(below, 20);
+  EXPECT_GT(above, 20);
+  EXPECT_GT(inside, 100);
+  EXPECT_GT(open, 20);
 }
 
 TEST(Tallies, AQuestionThatWasNotAskedHasNoAnswer) {

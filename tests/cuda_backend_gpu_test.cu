@@ -123,6 +123,12 @@ TEST_P(DeviceReductions, EqualTheHosts) {
     Tally on_host = on_device;
     EXPECT_EQ(device.count_into(on_device, c), host.count_into(on_host, c));
     EXPECT_EQ(on_device, on_host);
+    // Chunk after chunk, of columns in the memory of either.
+    const std::unique_ptr<Counter> counter = device.counter(on_host);
+    EXPECT_EQ(counter->add(device, c), counter->add(host, c));
+    counter->add(device, c);
+    for (int chunk = 0; chunk < 3; ++chunk) host.count_into(on_host, c);
+    EXPECT_EQ(counter->tally(), on_host);
     EXPECT_EQ(column_of(device, c), column_of(host, c));
   }
   std::vector<std::int32_t> one(1);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 
 #include "host/report/files.hpp"
@@ -207,7 +208,9 @@ TEST_F(ReportTest, MonthlyCsv) {
   EXPECT_EQ(text[0], "series,unit,month,plan,mean,p5,p10,p25,p50,p75,p90,p95,bin_width,out_of_range");
   EXPECT_EQ(text[1], "revenue,musd,2025-11,0,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.001,");
   EXPECT_EQ(text.back().substr(0, 31), "headroom/dscr,ratio,2025-12,0,,");
-  EXPECT_NE(text.back().find(",p5 p10 p25 p50 p75 p90 p95"), std::string::npos);
+  EXPECT_EQ(text.back(),
+            "headroom/dscr,ratio,2025-12,0,,,,,,,,,0.0001,"
+            "p5<-0.0511 p10<-0.0511 p25<-0.0511 p50<-0.0511 p75<-0.0511 p90<-0.0511 p95<-0.0511");
   for (const std::string& line : text) EXPECT_EQ(cells(line), cells(text[0])) << line;
 }
 
@@ -224,6 +227,103 @@ TEST_F(ReportTest, Terminal) {
   risk_.violations = {3, 17, kCashIdentity};
   EXPECT_NE(run_text(company_, scenario_, risk_, guidance_, facts_).find("3 paths, first path 17 (cash)"),
             std::string::npos);
+}
+
+// Cells of the first line that starts with `label`, behind it.
+std::vector<std::string> row_of(const std::string& text, const std::string& label) {
+  std::vector<std::string> cells;
+  for (const std::string& line : lines(text)) {
+    if (!line.starts_with("  " + label + "  ")) continue;
+    std::istringstream in(line.substr(2 + label.size()));
+    for (std::string cell; in >> cell;) cells.push_back(cell);
+    break;
+  }
+  return cells;
+}
+
+double number_in(std::string cell) {
+  std::erase(cell, ',');
+  std::size_t read = 0;
+  const double value = std::stod(cell, &read);
+  EXPECT_EQ(read, cell.size()) << cell;
+  return value;
+}
+
+// A row has one rounding, so its quantiles do not cross, nor does ES pass the quantile that bounds it.
+TEST_F(ReportTest, PrintedQuantilesOfARowAreInOrder) {
+  std::mt19937_64 random(4);
+  std::cauchy_distribution<double> wide;
+  const auto ascending = [](std::vector<std::string> cells) {
+    for (std::size_t i = 1; i < cells.size(); ++i) {
+      EXPECT_LE(number_in(cells[i - 1]), number_in(cells[i])) << cells[i - 1] << ", " << cells[i];
+    }
+  };
+  for (int trial = 0; trial < 400; ++trial) {
+    const std::uint64_t paths = 1 + random() % (trial % 2 == 0 ? 40 : 400);
+    SmallOutcomes outcomes(scenario_, paths);
+    const double scale = std::pow(10.0, static_cast<double>(random() % 6));
+    std::vector<std::int32_t> values(paths);
+    const auto fill = [&] {
+      for (std::int32_t& value : values)
+        value = static_cast<std::int32_t>(std::clamp(scale * wide(random), -1e9, 1e9));
+      return values;
+    };
+    outcomes.set(outcomes.layout.year(kYearFcf, 1), fill());
+    outcomes.set(outcomes.layout.min_headroom(0), fill());
+    outcomes.set(kMinLiquidity, fill());
+    const std::string text =
+        run_text(company_, scenario_, analyse(scenario_, outcomes.outcomes, {7, 0, paths}, plan_), {}, facts_);
+    SCOPED_TRACE(testing::Message() << trial << ", " << paths << " paths\n" << text);
+    const std::vector<std::string> fcf = row_of(text, "2026 Jan"), dscr = row_of(text, "DSCR of the term loan"),
+                                   liquidity = row_of(text, "least liquidity");
+    ASSERT_EQ(fcf.size(), 10U);
+    ascending({fcf[8], fcf[3], fcf[4], fcf[5], fcf[6], fcf[7]});
+    ASSERT_EQ(dscr.size(), 5U);
+    ascending({dscr[2], dscr[3], dscr[4]});
+    ASSERT_EQ(liquidity.size(), 6U);
+    ascending({liquidity.begin() + 2, liquidity.end()});
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(ReportTest, QuantilesBeyondTheBinsHaveTheirSide) {
+  Distribution& fcf = risk_.total_fcf;
+  fcf.resolution = 0.25;
+  const auto put = [&fcf](std::size_t k, BinnedQuantile q, double low, double high) {
+    static_cast<BinnedQuantile&>(fcf.quantiles[k]) = q;
+    fcf.quantiles[k].low = low;
+    fcf.quantiles[k].high = high;
+  };
+  put(1, {.below = -1234.5}, kUnknown, -1234.5);   // 5%
+  put(7, {.at_least = 2345.5}, 2345.5, kUnknown);  // 95%
+  for (const std::size_t k : {3, 4, 5}) put(k, {.value = 10.0 * static_cast<double>(k)}, 9, 60);
+  fcf.tails[0] = {.percent = 5};
+  const auto row = row_of(run_text(company_, scenario_, risk_, {}, facts_), "whole horizon");
+  EXPECT_EQ((std::vector<std::string>{row.begin() + 3, row.end()}),
+            (std::vector<std::string>{"<-1,230", "30", "40", "50", ">2,350", "-", "-"}));
+  EXPECT_NE(run_text(company_, scenario_, risk_, {}, facts_).find("<, >: beyond the histogram"),
+            std::string::npos);
+  const auto p5 = nlohmann::json::parse(
+      summary_json(company_, scenario_, risk_, {}, facts_))["results"]["fcf_musd"]["total"]["quantiles"]["p5"];
+  EXPECT_TRUE(p5["value"].is_null());
+  EXPECT_TRUE(p5["low"].is_null());
+  EXPECT_EQ(p5["high"], -1234.5);
+}
+
+TEST_F(ReportTest, BoundsThatAreNotThereAreEmpty) {
+  const auto quantiles = nlohmann::json::parse(summary_json(
+      company_, scenario_, risk_, {}, facts_))["results"]["years"][1]["fcf_musd"]["quantiles"];  // of 10 paths
+  EXPECT_TRUE(quantiles["p5"]["low"].is_null());
+  EXPECT_EQ(quantiles["p5"]["high"], 2.0);
+  EXPECT_EQ(quantiles["p50"]["low"], 1.0);
+  EXPECT_TRUE(quantiles["p99"]["high"].is_null());
+  EXPECT_NE(fcf_csv(company_, risk_).find("4.4,1.01"), std::string::npos);
+  EXPECT_NE(
+      figures_text({{.name = "f", .value = 1, .low = 0.5, .unit = "musd", .words = "f"}}).find("from 0.50000"),
+      std::string::npos);
+  EXPECT_NE(
+      figures_text({{.name = "f", .value = 1, .high = 2.5, .unit = "musd", .words = "f"}}).find("to 2.50000"),
+      std::string::npos);
 }
 
 TEST_F(ReportTest, Plan) {

@@ -303,9 +303,10 @@ class Suite {
       if (!wanted("reduce/exact/" + name) && !wanted("reduce/binned/" + name)) continue;
       const Outcomes outcomes = backend_->simulate(c.scenario, plan(kCount), c.bins);
       const std::vector<PathSpan> span = {{0, kCount}};
-      const auto report = [&](const std::vector<Tally>& bins) {
-        return report_of(c.catalogue, c.selection, c.scenario, ask(outcomes, c.questions, kSeed, span, bins),
-                         c.planned);
+      const auto report = [&](Counters* counters) {
+        Answers answers = ask(outcomes, c.questions, kSeed, span, counters);
+        if (counters != nullptr) counters->copy_to(answers);
+        return report_of(c.catalogue, c.selection, c.scenario, answers, c.planned);
       };
       row(
           {.name = "reduce/exact/" + name, .item = "path", .items = kCount}, 0,
@@ -325,10 +326,12 @@ class Suite {
         if (question.kind == Question::Kind::distribution)
           bins.push_back(tally_over(*outcomes.columns, question));
       }
+      Counters chunks(bins);
       row(
           {.name = "reduce/binned/" + name, .item = "path", .items = kCount}, 0,
           [&] {
-            const RiskReport exact = report({}), counted = report(bins);
+            Counters counters(bins);
+            const RiskReport exact = report({}), counted = report(&counters);
             const double off = exact.total_fcf.quantile(5).value - counted.total_fcf.quantile(5).value;
             if (std::abs(off) > counted.total_fcf.resolution ||
                 counted.total_fcf.mean != exact.total_fcf.mean) {
@@ -336,7 +339,7 @@ class Suite {
             }
             return std::string("exact quantile, within the bins");
           },
-          [&] { ask(outcomes, c.questions, kSeed, span, bins); });
+          [&] { ask(outcomes, c.questions, kSeed, span, &chunks); });
     }
   }
 

@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "host/cpu/isa.hpp"
 #include "host/cpu/worker.hpp"
 #include "host/engine/calendar.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
+#include "host/engine/memory.hpp"
 #include "host/engine/threads.hpp"
 
 namespace headroom {
@@ -40,6 +43,8 @@ class CpuBackend final : public Backend {
     outcomes.series = series_count(scenario);
     const auto rows = static_cast<std::size_t>(outcomes.series) * static_cast<std::size_t>(outcomes.months);
     outcomes.bins.assign(bins.begin(), bins.end());
+    outcomes.histogram.reserve(rows * kBins);
+    prefer_huge_pages(outcomes.histogram.data(), rows * kBins * sizeof(std::uint64_t));
     outcomes.histogram.assign(rows * kBins, 0);
     outcomes.sum.assign(rows, 0);
     outcomes.failing.assign(
@@ -50,9 +55,11 @@ class CpuBackend final : public Backend {
     std::uint64_t done = 0;
     std::mutex mutex;
     std::exception_ptr failure;
-    const auto work = [&](unsigned) {
+    std::vector<std::unique_ptr<Worker>> workers(threads);
+    const auto work = [&](unsigned thread) {
       try {
-        Worker worker(prepared, outcomes.bins.data());
+        workers[thread] = std::make_unique<Worker>(prepared, outcomes.bins.data());
+        Worker& worker = *workers[thread];
         // A thread finishes every block that it takes, so all blocks before `next` are done when the threads
         // have ended.
         while (plan.stop == nullptr || !plan.stop->load(std::memory_order_relaxed)) {
@@ -69,8 +76,7 @@ class CpuBackend final : public Backend {
             plan.progress(done += static_cast<std::uint64_t>(count), plan.paths.count);
           }
         }
-        const std::lock_guard lock(mutex);
-        worker.add_to(outcomes);
+        worker.count_bins();
       } catch (...) {
         const std::lock_guard lock(mutex);
         failure = std::current_exception();
@@ -80,6 +86,9 @@ class CpuBackend final : public Backend {
     on_threads(threads, work);
     if (failure) std::rethrow_exception(failure);
     if (next == 0) throw Interrupted{};
+    on_threads(threads, [&](unsigned thread) {
+      for (const auto& worker : workers) worker->add_to(outcomes, thread, threads);
+    });
     if (const std::uint64_t finished = next; finished < blocks) {
       const std::uint64_t paths = finished * kLanes;
       auto kept = std::make_unique<HostColumns>(outcomes.layout.count(), paths, plan.threads);

@@ -20,8 +20,10 @@ constexpr std::int32_t kRow = kLanes + 16;
 constexpr std::int32_t kBatch = 8;
 constexpr std::int32_t kBatchLanes = kBatch * kLanes;
 
-// Number of paths in the pilot run, which sets the bins of the by-month histograms.
-constexpr std::int32_t kPilotPaths = 4096;
+// Number of paths in the pilot run, which sets the bins of the by-month histograms. Printed quantiles are
+// between 5% and 95%, and the bins reach from the pilot's 2% to its 98%: of 1,024 paths fewer than 21 are below
+// the 5% quantile with a probability of 4e-7.
+constexpr std::int32_t kPilotPaths = 1024;
 static_assert(kPilotPaths % kLanes == 0);
 
 // The paths of a block: `count` consecutive ones from `first` on, or those that `list` names.

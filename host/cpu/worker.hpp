@@ -14,9 +14,11 @@
 #include "headroom/hd.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
+#include "host/cpu/bin_counts.hpp"
 #include "host/cpu/lanes.hpp"
 #include "host/engine/engine.hpp"
 #include "host/engine/host_columns.hpp"
+#include "host/engine/memory.hpp"
 
 namespace headroom::cpu {
 
@@ -27,11 +29,17 @@ struct FreeAligned {
 template <class T>
 using Aligned = std::unique_ptr<T[], FreeAligned<T>>;
 template <class T>
-Aligned<T> aligned_bytes(std::size_t count, int byte) {
+Aligned<T> aligned(std::size_t count) {
   auto* p =
       static_cast<T*>(::operator new[](std::max<std::size_t>(count, 1) * sizeof(T), std::align_val_t{64}));
-  std::memset(p, byte, count * sizeof(T));
+  prefer_huge_pages(p, count * sizeof(T));
   return Aligned<T>(p);
+}
+template <class T>
+Aligned<T> aligned_bytes(std::size_t count, int byte) {
+  Aligned<T> p = aligned<T>(count);
+  std::memset(p.get(), byte, count * sizeof(T));
+  return p;
 }
 template <class T>
 Aligned<T> aligned_zeros(std::size_t count) {
@@ -54,7 +62,7 @@ class Worker {
     const auto rows =
         static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months);
     histogram_ = aligned_zeros<std::uint32_t>(rows * kBins);
-    bin_ = aligned_zeros<std::uint16_t>(rows * kBatchLanes);
+    bin_ = aligned<std::uint16_t>(rows * kBatchLanes);
     sum_.assign(rows, 0);
     failing_.assign(
         static_cast<std::size_t>(scenario.covenant.size) * static_cast<std::size_t>(scenario.months) + 1, 0);
@@ -76,14 +84,12 @@ class Worker {
     if (filled_ == kBatchLanes || paths.count < kLanes) count_bins();
   }
 
+  // To be called after the last block.
   void count_bins() {
-    const std::int32_t filled = filled_;  // a local copy: no count changes it
-    for (const std::size_t row : observed_) {
-      const std::uint16_t* bin = bin_.get() + row * kBatchLanes;
-      std::uint32_t* counts = histogram_.get() + row * kBins;
-#pragma GCC unroll 8
-      for (std::int32_t i = 0; i < filled; ++i) ++counts[bin[i]];
-    }
+    static_assert(kBatchLanes <= BinCounts::kMost);
+    BinCounts counts;
+    for (const std::size_t row : observed_)
+      counts.add(bin_.get() + row * kBatchLanes, filled_, histogram_.get() + row * kBins);
     filled_ = 0;
   }
 
@@ -96,12 +102,15 @@ class Worker {
     }
   }
 
-  // Integers: the order of adding does not matter.
-  void add_to(Outcomes& outcomes) {
-    count_bins();
-    for (std::size_t i = 0; i < outcomes.histogram.size(); ++i) outcomes.histogram[i] += histogram_[i];
-    for (std::size_t i = 0; i < outcomes.sum.size(); ++i) outcomes.sum[i] += sum_[i];
-    for (std::size_t i = 0; i < outcomes.failing.size(); ++i) outcomes.failing[i] += failing_[i];
+  // Adds the counts of part `part` of `parts`, of all rows. Integers: the order of adding does not matter.
+  void add_to(Outcomes& outcomes, std::size_t part, std::size_t parts) const {
+    const auto add = [&](auto& to, const auto* from) {
+      const std::size_t end = to.size() * (part + 1) / parts;
+      for (std::size_t i = to.size() * part / parts; i < end; ++i) to[i] += from[i];
+    };
+    add(outcomes.histogram, histogram_.get());
+    add(outcomes.sum, sum_.data());
+    add(outcomes.failing, failing_.data());
   }
 
  private:

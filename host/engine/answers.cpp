@@ -216,6 +216,28 @@ const Answer& Answers::answer(const Question& question) const {
   return answers[static_cast<std::size_t>(place - questions.begin())];
 }
 
+Counter& Counters::counter(std::size_t i, const Columns& columns) {
+  std::unique_ptr<Counter>& counter = counters_.at(i);
+  if (!counter) counter = columns.counter(std::exchange(empty_[i], {}));
+  return *counter;
+}
+
+void Counters::copy_to(Answers& answers) const {
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < answers.questions.size(); ++i) {
+    if (is_distribution(answers.questions[i])) answers.answers[i].tally = counters_.at(next++)->tally();
+  }
+}
+
+void Counters::move_to(Answers& answers) {
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < answers.questions.size(); ++i) {
+    if (!is_distribution(answers.questions[i])) continue;
+    const std::unique_ptr<Counter> counter = std::move(counters_.at(next++));
+    answers.answers[i].tally = counter->tally();
+  }
+}
+
 std::vector<Question> unique_questions(std::vector<Question> questions) {
   std::sort(questions.begin(), questions.end());
   questions.erase(std::unique(questions.begin(), questions.end()), questions.end());
@@ -223,7 +245,7 @@ std::vector<Question> unique_questions(std::vector<Question> questions) {
 }
 
 Answers ask(Outcomes outcomes, std::vector<Question> questions, std::uint64_t seed, std::vector<PathSpan> spans,
-            const std::vector<Tally>& bins) {
+            Counters* counters) {
   Answers all;
   all.seed = seed;
   all.spans = std::move(spans);
@@ -237,10 +259,9 @@ Answers ask(Outcomes outcomes, std::vector<Question> questions, std::uint64_t se
   for (std::size_t i = 0; i < all.questions.size(); ++i) {
     const Question& question = all.questions[i];
     Answer& answer = all.answers[i];
-    if (is_distribution(question) && !bins.empty()) {
-      answer.tally = bins.at(next++);
-      tasks.emplace_back([&columns, &question, &answer] {
-        const Sums sums = columns.count_into(answer.tally, question.column);
+    if (is_distribution(question) && counters != nullptr) {
+      tasks.emplace_back([&columns, &question, &answer, counters, place = next++] {
+        const Sums sums = counters->counter(place, columns).add(columns, question.column);
         answer.integers = {sums.number, sums.sum, sums.squares};
       });
     } else {
@@ -254,7 +275,7 @@ Answers ask(Outcomes outcomes, std::vector<Question> questions, std::uint64_t se
       integers[1] = path_at(all.spans, static_cast<std::uint64_t>(integers[1]));
   }
   all.by_month = std::move(static_cast<ByMonth&>(outcomes));
-  if (bins.empty()) all.kept = std::move(outcomes.columns);
+  if (counters == nullptr) all.kept = std::move(outcomes.columns);
   return all;
 }
 

@@ -47,10 +47,28 @@ struct Answers {
 // The questions without duplicates, in the order of the kept answers.
 std::vector<Question> unique_questions(std::vector<Question> questions);
 
-// Answers questions (from unique_questions()) from outcomes. Columns that the answers need are kept. `bins`:
-// an empty tally for each distribution question; none if the values are kept.
+// The tallies of the distribution questions, over all chunks of a run.
+class Counters {
+ public:
+  // An empty tally for each distribution question, in the order of the questions.
+  explicit Counters(std::vector<Tally> empty) : empty_(std::move(empty)), counters_(empty_.size()) {}
+  // Of the i-th distribution question, for columns like these. Different ones can be asked for at the same
+  // time.
+  Counter& counter(std::size_t i, const Columns& columns);
+  // Stores the tallies so far.
+  void copy_to(Answers& answers) const;
+  // Stores the tallies, each of which is freed here.
+  void move_to(Answers& answers);
+
+ private:
+  std::vector<Tally> empty_;
+  std::vector<std::unique_ptr<Counter>> counters_;
+};
+
+// Answers questions (from unique_questions()) from outcomes. With `counters`, distributions are counted there;
+// otherwise the columns that they need are kept.
 Answers ask(Outcomes outcomes, std::vector<Question> questions, std::uint64_t seed, std::vector<PathSpan> spans,
-            const std::vector<Tally>& bins);
+            Counters* counters);
 
 // The parts cannot be added: they are of different configs, seeds, horizons, questions or bins, or they share
 // paths.

@@ -5,6 +5,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -63,6 +64,17 @@ struct Tally {
   friend bool operator==(const Tally&, const Tally&) = default;
 };
 
+class Columns;
+
+// Counts one column of chunk after chunk into a tally, in the memory in which the columns are.
+class Counter {
+ public:
+  virtual ~Counter() = default;
+  // Returns the sums of the values below the tally's marker.
+  virtual Sums add(Columns& columns, std::int32_t column) = 0;
+  virtual Tally tally() const = 0;
+};
+
 // The kept columns, in host or device memory.
 class Columns {
  public:
@@ -74,6 +86,8 @@ class Columns {
   virtual std::vector<Int128> answer(const Question& question) = 0;
   // Counts the column's values into a tally. Returns the sums of the values below its marker.
   virtual Sums count_into(Tally& tally, std::int32_t column) = 0;
+  // For columns of this kind; those of another kind are counted too. It may outlive the columns.
+  virtual std::unique_ptr<Counter> counter(Tally empty) const;
   // The ranks-th smallest values (0-based), in the order of `ranks`.
   virtual std::vector<std::int32_t> order_statistics(std::int32_t column,
                                                      std::span<const std::uint64_t> ranks) = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/engine/memory.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -54,6 +56,14 @@ std::optional<std::uint64_t> available_memory() {
   consider(left_in_group("/sys/fs/cgroup/memory/memory.limit_in_bytes",
                          "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat"));
   return least;
+}
+
+void prefer_huge_pages(void* memory, std::size_t bytes) {
+  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
+  const auto start = reinterpret_cast<std::uintptr_t>(memory);
+  const std::uintptr_t first = (start + kHuge - 1) / kHuge * kHuge, end = (start + bytes) / kHuge * kHuge;
+  // A kernel that refuses gives small pages, as without the call.
+  if (first < end) madvise(static_cast<char*>(memory) + (first - start), end - first, MADV_HUGEPAGE);
 }
 
 }  // namespace headroom

@@ -4,10 +4,28 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <numeric>
 #include <stdexcept>
+#include <utility>
 
 namespace headroom {
+
+namespace {
+
+class HostCounter final : public Counter {
+ public:
+  explicit HostCounter(Tally empty) : tally_(std::move(empty)) {}
+  Sums add(Columns& columns, std::int32_t column) override { return columns.count_into(tally_, column); }
+  Tally tally() const override { return tally_; }
+
+ private:
+  Tally tally_;
+};
+
+}  // namespace
+
+std::unique_ptr<Counter> Columns::counter(Tally empty) const {
+  return std::make_unique<HostCounter>(std::move(empty));
+}
 
 Tally tally_over(Columns& pilot, const Question& question) {
   constexpr std::uint64_t kOneIn = 200;
@@ -21,9 +39,11 @@ Tally tally_over(Columns& pilot, const Question& question) {
     lo = std::max<std::int64_t>(ends[0] - margin, -kFixedMax);
     hi = std::min<std::int64_t>(ends[1] + margin, kFixedMax);
   }
-  while (((hi - lo) >> tally.shift) >= kMostTallyBins) ++tally.shift;
-  tally.lo = static_cast<std::int32_t>(lo);
-  tally.count.assign(static_cast<std::size_t>((hi - lo) >> tally.shift) + 3, 0);
+  // Bins start at multiples of their width: one ends at 0, so a quantile has the sign that its rank says.
+  const auto bins = [&] { return (hi >> tally.shift) - (lo >> tally.shift) + 1; };
+  while (bins() > kMostTallyBins) ++tally.shift;
+  tally.lo = static_cast<std::int32_t>((lo >> tally.shift) << tally.shift);
+  tally.count.assign(static_cast<std::size_t>(bins()) + 2, 0);
   return tally;
 }
 
@@ -43,13 +63,13 @@ std::vector<std::int32_t> order_statistics(const Tally& tally, std::span<const s
   std::size_t cell = 0;
   for (const std::uint64_t rank : ranks) {
     while (cell + 1 < t.count.size() && below + t.count[cell] <= rank) below += t.count[cell++];
-    // Cell 0 is below the bins, the last cell above them: return their near ends.
-    const std::int64_t start =
-        t.lo + ((std::max<std::int64_t>(static_cast<std::int64_t>(cell), 1) - 1) << t.shift);
-    const bool inside = cell > 0 && cell + 1 < t.count.size();
-    const Int128 part = inside ? (static_cast<Int128>(2 * (rank - below) + 1) << t.shift) /
-                                     (2 * static_cast<Int128>(t.count[cell]))
-                               : 0;
+    if (cell == 0 || cell + 1 == t.count.size()) {
+      found.push_back(cell == 0 ? kBelowBins : kAboveBins);
+      continue;
+    }
+    const std::int64_t start = t.lo + ((static_cast<std::int64_t>(cell) - 1) << t.shift);
+    const Int128 part =
+        (static_cast<Int128>(2 * (rank - below) + 1) << t.shift) / (2 * static_cast<Int128>(t.count[cell]));
     found.push_back(static_cast<std::int32_t>(start + static_cast<std::int64_t>(part)));
   }
   return found;
@@ -75,10 +95,10 @@ Sums sums_of_smallest(const Tally& tally, std::uint64_t count) {
   return sums;
 }
 
-std::int64_t resolution(const Tally& tally) {
-  const std::uint64_t within = std::accumulate(tally.count.begin(), tally.count.end(), std::uint64_t{0}) / 125;
-  if (tally.count.front() > within || tally.count.back() > within) return std::int64_t{2} * kFixedMax;
-  return tally.shift == 0 ? 0 : std::int64_t{1} << tally.shift;
+std::int64_t resolution(const Tally& tally) { return tally.shift == 0 ? 0 : std::int64_t{1} << tally.shift; }
+
+std::int64_t end_of(const Tally& tally) {
+  return tally.lo + ((static_cast<std::int64_t>(tally.count.size()) - 2) << tally.shift);
 }
 
 }  // namespace headroom

@@ -21,16 +21,19 @@ Tally tally_over(Columns& pilot, const Question& question);
 // Throws std::invalid_argument unless both have the same bins.
 void add(Tally& to, const Tally& from);
 
-// The values at these ranks (0-based, ascending); the error is less than resolution(). For a rank beyond the
-// bins: their near end.
+// The values at these ranks (0-based, ascending); the error is less than resolution(). A value beyond the bins
+// is not known: it is given as one of these two.
+constexpr std::int32_t kBelowBins = INT32_MIN, kAboveBins = INT32_MAX;
 std::vector<std::int32_t> order_statistics(const Tally& tally, std::span<const std::uint64_t> ranks);
 
-// Sums over the `count` smallest values. Each value is taken to be in the middle of its bin, or of the part
-// of the bin that counts.
+// Sums over the `count` smallest values, the last of which is in the bins. Each value in the bins is taken to
+// be in the middle of its bin, or of the part of the bin that counts.
 Sums sums_of_smallest(const Tally& tally, std::uint64_t count);
 
-// The greatest possible error of quantiles between 1% and 99%; 0: they are exact. Greater than any value if
-// those quantiles lie outside the bins.
+// The greatest possible error of a value in the bins; 0: it is exact.
 std::int64_t resolution(const Tally& tally);
+
+// The bins hold values from tally.lo up to this one.
+std::int64_t end_of(const Tally& tally);
 
 }  // namespace headroom

@@ -41,6 +41,18 @@ void on_threads(unsigned threads, F&& work) {
   work(0U);
 }
 
+// The results of work(first, last) for consecutive parts of 0 .. count - 1, in order, made on all cores.
+template <class T, class F>
+std::vector<T> in_parts(std::size_t count, F&& work) {
+  const std::size_t parts = useful_threads(0, count);
+  std::vector<T> results(parts);
+  std::vector<std::function<void()>> tasks;
+  for (std::size_t part = 0; part < parts; ++part)
+    tasks.emplace_back([&, part] { results[part] = work(count * part / parts, count * (part + 1) / parts); });
+  run_tasks(static_cast<int>(parts), tasks);
+  return results;
+}
+
 // Calls work(next) on all cores. next() returns each of 0 .. count - 1 once, and then larger numbers.
 template <class F>
 void share_out(std::size_t count, F&& work) {

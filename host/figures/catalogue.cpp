@@ -525,10 +525,7 @@ class Builder {
                  push_plan(out, full, band.plan, unit, said);
                  push(out, full + ".mean", band.mean, unit, said + ": mean");
                  for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-                   const HistogramQuantile& q = band.quantiles[k];
-                   // For a quantile beyond the bins only a bound is known.
-                   push(out, fmt::format("{}.p{}", full, kBandPercents[k]),
-                        band.paths == 0 || q.outside ? kUnknown : q.value, unit,
+                   push(out, fmt::format("{}.p{}", full, kBandPercents[k]), band.quantiles[k].value, unit,
                         fmt::format("{}: {}% quantile", said, kBandPercents[k]));
                  }
                  for (std::size_t i = first; i < out.size(); ++i) out[i].month = t;
@@ -583,6 +580,7 @@ Selection select_figures(const Catalogue& catalogue, const Scenario& scenario,
 std::vector<std::string> unmatched(const Catalogue& catalogue, const Scenario& scenario,
                                    const std::vector<std::string>& patterns) {
   std::vector<std::string> left = patterns;
+  if (left.empty()) return left;
   const RiskReport blank = blank_report(scenario, {});
   std::vector<Figure> figures;
   for (const Record& record : catalogue.records) record.expand(blank, figures);
@@ -623,8 +621,16 @@ RiskReport report_of(const Catalogue& catalogue, const Selection& selection, con
 std::vector<Figure> figures_of(const Catalogue& catalogue, const Selection& selection, const RiskReport& report,
                                const std::vector<std::string>& patterns) {
   std::vector<Figure> figures;
-  for (std::size_t i = 0; i < catalogue.records.size(); ++i) {
-    if (selection.records[i] || catalogue.records[i].series >= 0) catalogue.records[i].expand(report, figures);
+  for (std::vector<Figure>&part :
+       in_parts<std::vector<Figure>>(catalogue.records.size(), [&](std::size_t first, std::size_t last) {
+         std::vector<Figure> some;
+         for (std::size_t i = first; i < last; ++i) {
+           if (selection.records[i] || catalogue.records[i].series >= 0)
+             catalogue.records[i].expand(report, some);
+         }
+         return some;
+       })) {
+    figures.insert(figures.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
   }
   if (!patterns.empty())
     std::erase_if(figures, [&](const Figure& figure) { return !any_matches(patterns, figure.name); });

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <span>
 
 #include "headroom/model/metrics.hpp"
 #include "host/config/printable.hpp"
@@ -30,18 +32,45 @@ std::string head(const Company& company, const RiskReport& risk, const RunFacts&
   return text + override_lines(company);
 }
 
-std::string quantile_text(const Distribution& d, int percent) {
-  const Quantile& q = d.quantile(percent);
-  return supported(q.value, std::max(q.standard_error(), d.resolution), 1);
+// The quantiles of one row, with at most so many decimals, and the expected shortfall behind them if there is a
+// tail. All are rounded to the greatest of their errors: rounded each to its own, they could cross.
+std::vector<std::string> quantile_cells(const Distribution& d, std::span<const int> percents, int most,
+                                        const LowerTail* tail = nullptr) {
+  double error = d.resolution;
+  bool known = d.resolution > 0;
+  const auto consider = [&](double each) {
+    if (!std::isfinite(each)) return;
+    error = std::max(error, each);
+    known = true;
+  };
+  for (const int percent : percents) consider(d.quantile(percent).standard_error());
+  if (tail != nullptr) consider(tail->expected_shortfall_error);
+  if (!known) error = d.mean_error;
+  std::vector<std::string> cells;
+  for (const int percent : percents) {
+    const Quantile& q = d.quantile(percent);
+    if (std::isfinite(q.below)) {
+      cells.push_back("<" + supported(q.below, error, most));
+    } else if (std::isfinite(q.at_least)) {
+      cells.push_back(">" + supported(q.at_least, error, most));
+    } else {
+      cells.push_back(supported(q.value, error, most));
+    }
+  }
+  if (tail != nullptr) cells.push_back(supported(tail->expected_shortfall, error, most));
+  return cells;
+}
+
+void append(std::vector<std::string>& row, const std::vector<std::string>& cells) {
+  row.insert(row.end(), cells.begin(), cells.end());
 }
 
 std::vector<std::string> fcf_row(std::string label, const std::optional<double>& plan, const Distribution& d) {
   std::vector<std::string> row = {std::move(label), plan ? musd(*plan) : "-",
                                   supported(d.mean, d.mean_error, 1), error_text(d.mean_error)};
-  for (const int percent : {5, 25, 50, 75, 95}) row.push_back(quantile_text(d, percent));
-  const LowerTail& tail = d.tails.front();
-  row.push_back(supported(tail.expected_shortfall, tail.expected_shortfall_error, 1));
-  row.push_back(error_text(tail.expected_shortfall_error));
+  constexpr std::array kShown = {5, 25, 50, 75, 95};
+  append(row, quantile_cells(d, kShown, 1, &d.tails.front()));
+  row.push_back(error_text(d.tails.front().expected_shortfall_error));
   return row;
 }
 
@@ -50,7 +79,7 @@ std::string resolution_line(const Distribution& d) {
   if (d.resolution == 0) return "";
   return fmt::format(
       "  Quantiles and ES come from histograms, as of more paths than --exact-paths; whole horizon: within "
-      "{:.2g}, {:.2g} s.e. of the mean.\n",
+      "{:.2g}, {:.2g} s.e. of the mean.\n  <, >: beyond the histogram.\n",
       d.resolution, d.resolution / d.mean_error);
 }
 
@@ -74,7 +103,7 @@ std::string happens_label(const Company& company, const EventRisk& event) {
 }
 
 void event_rows(Table& table, const Company& company, std::string label, const EventRisk& event,
-                const std::array<std::string, 3>& last) {
+                const std::vector<std::string>& last) {
   std::vector<std::string> values = {std::move(label)};
   std::vector<std::string> intervals = {""};
   for (const EventRisk::Within& within : event.within) {
@@ -82,7 +111,7 @@ void event_rows(Table& table, const Company& company, std::string label, const E
     intervals.push_back(percent_interval(within.probability));
   }
   values.push_back(happens_label(company, event));
-  values.insert(values.end(), last.begin(), last.end());
+  append(values, last);
   table.row(std::move(values));
   table.row(std::move(intervals));
 }
@@ -106,20 +135,13 @@ std::string covenant_table(const Company& company, const RiskReport& risk) {
   bool untested = false;
   for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
     const CovenantRisk& covenant = risk.covenants[v];
-    std::array<std::string, 3> least = {"-", "-", "-"};
-    const Distribution& d = covenant.min_headroom;
-    if (d.paths > 0) {
-      std::size_t place = 0;
-      for (const int percent : {5, 50, 95}) {
-        const Quantile& q = d.quantile(percent);
-        least[place++] = supported(q.value, q.standard_error(), is_money(covenant.metric) ? 0 : 3);
-      }
-    }
+    constexpr std::array kShown = {5, 50, 95};
     untested = untested || covenant.tests.empty();
-    event_rows(table, company, covenant_label(company, risk, v), covenant.breach, least);
+    event_rows(table, company, covenant_label(company, risk, v), covenant.breach,
+               quantile_cells(covenant.min_headroom, kShown, is_money(covenant.metric) ? 0 : 3));
   }
-  if (risk.covenants.size() > 1) event_rows(table, company, "any covenant", risk.any_breach, {"", "", ""});
-  event_rows(table, company, "liquidity default", risk.liquidity_default, {"", "", ""});
+  if (risk.covenants.size() > 1) event_rows(table, company, "any covenant", risk.any_breach, {});
+  event_rows(table, company, "liquidity default", risk.liquidity_default, {});
   std::string text = "\nCovenants and liquidity\n" + table.text();
   text +=
       "  Second line: 95% interval. median: month of the first breach, of the paths that breach.\n"
@@ -163,10 +185,10 @@ std::string borrower_table(const Company& company, const RiskReport& risk) {
   table.rule();
   for (std::size_t e = 0; e < risk.borrowers.size(); ++e) {
     const BorrowerRisk& borrower = risk.borrowers[e];
-    event_rows(
-        table, company, shortened(company.entities[e].label, kLabelWidth), borrower.payment_default,
-        {supported(borrower.paid_in.mean, borrower.paid_in.mean_error, 1), quantile_text(borrower.paid_in, 95),
-         supported(borrower.distributed.mean, borrower.distributed.mean_error, 1)});
+    event_rows(table, company, shortened(company.entities[e].label, kLabelWidth), borrower.payment_default,
+               {supported(borrower.paid_in.mean, borrower.paid_in.mean_error, 1),
+                quantile_cells(borrower.paid_in, std::array{95}, 1).front(),
+                supported(borrower.distributed.mean, borrower.distributed.mean_error, 1)});
   }
   return "\nRing-fenced borrowers\n" + table.text() +
          "  paid in: by the parent over the horizon, with cures; mean and 95%; distributed: to the parent, "
@@ -203,7 +225,8 @@ std::string liquidity_lines(const RiskReport& risk) {
   const auto add = [&table](std::string label, const Distribution& d) {
     std::vector<std::string> row = {std::move(label), supported(d.mean, d.mean_error, 1),
                                     error_text(d.mean_error)};
-    for (const int percent : {5, 50, 95, 99}) row.push_back(quantile_text(d, percent));
+    constexpr std::array kShown = {5, 50, 95, 99};
+    append(row, quantile_cells(d, kShown, 1));
     table.row(std::move(row));
   };
   add("peak funding gap", risk.peak_funding_gap);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
+#include "host/engine/threads.hpp"
 #include "host/report/format.hpp"
 #include "host/report/report.hpp"
 
@@ -11,29 +13,44 @@ namespace headroom::report {
 
 namespace {
 
-// One CSV line (RFC 4180, except that lines end in "
-// "). A figure has enough digits to read back the same double; an unknown one is empty.
+// One CSV line (RFC 4180, except that lines end in "\n"). A figure has enough digits to read back the same
+// double; an unknown one is empty.
 class Line {
  public:
   Line& text(std::string_view cell) {
-    if (!line_.empty()) line_ += ',';
-    if (cell.find_first_of(",\"\n") == std::string_view::npos) {
-      line_ += cell;
-    } else {
-      line_ += '"';
-      for (const char c : cell) line_ += c == '"' ? std::string("\"\"") : std::string(1, c);
-      line_ += '"';
+    start_cell();
+    const auto special = [](char c) { return c == ',' || c == '"' || c == '\n'; };
+    if (std::none_of(cell.begin(), cell.end(), special)) {
+      line_.append(cell);
+      return *this;
     }
+    line_.push_back('"');
+    for (const char c : cell) {
+      if (c == '"') line_.push_back(c);
+      line_.push_back(c);
+    }
+    line_.push_back('"');
     return *this;
   }
-  Line& figure(double value) { return text(std::isfinite(value) ? fmt::format("{}", value + 0.0) : ""); }
+  Line& figure(double value) {
+    start_cell();
+    if (std::isfinite(value)) fmt::format_to(fmt::appender(line_), "{}", value + 0.0);
+    return *this;
+  }
   Line& figure(const std::optional<double>& value) { return figure(value ? *value : kUnknown); }
-  Line& count(std::uint64_t value) { return text(fmt::format("{}", value)); }
+  Line& count(std::uint64_t value) {
+    start_cell();
+    fmt::format_to(fmt::appender(line_), "{}", value);
+    return *this;
+  }
   Line& interval(const Probability& p) { return figure(p.value).figure(p.low).figure(p.high); }
-  void end(std::string& out) const { out += line_ + '\n'; }
+  void end(std::string& out) const { out.append(line_.data(), line_.size()) += '\n'; }
 
  private:
-  std::string line_{};
+  void start_cell() {
+    if (line_.size() > 0) line_.push_back(',');
+  }
+  fmt::memory_buffer line_{};
 };
 
 void fcf_line(std::string& out, const Company& company, std::string_view period, std::string_view label,
@@ -67,13 +84,16 @@ void event_lines(std::string& out, const Company& company, std::string_view id, 
   }
 }
 
-// The band's quantiles, the bin width, and which quantiles are only bounds.
+// The band's quantiles, the bin width, and the bounds of the quantiles beyond the bins: p5<3.9 p95>=7.25.
 void band_figures(Line& line, const Band& band) {
   std::string outside;
   for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-    line.figure(band.quantiles[k].value);
-    if (band.quantiles[k].outside)
-      outside += fmt::format("{}p{}", outside.empty() ? "" : " ", kBandPercents[k]);
+    const BinnedQuantile& q = band.quantiles[k];
+    line.figure(q.value);
+    const bool below = std::isfinite(q.below);
+    if (!below && !std::isfinite(q.at_least)) continue;
+    outside += fmt::format("{}p{}{}{}", outside.empty() ? "" : " ", kBandPercents[k],
+                           below ? "<" : ">=", (below ? q.below : q.at_least) + 0.0);
   }
   line.figure(band.bin_width).text(outside);
 }
@@ -183,10 +203,18 @@ std::string monthly_csv(const Company& company, const RiskReport& risk) {
 
 std::string results_csv(const std::vector<Figure>& figures) {
   std::string out = "figure,value,low,high,standard_error,unit,words\n";
-  for (const Figure& f : figures) {
-    Line line;
-    line.text(f.name).figure(f.value).figure(f.low).figure(f.high).figure(f.standard_error);
-    line.text(f.unit).text(f.words).end(out);
+  for (const std::string& part :
+       in_parts<std::string>(figures.size(), [&](std::size_t first, std::size_t last) {
+         std::string text;
+         for (std::size_t i = first; i < last; ++i) {
+           const Figure& f = figures[i];
+           Line line;
+           line.text(f.name).figure(f.value).figure(f.low).figure(f.high).figure(f.standard_error);
+           line.text(f.unit).text(f.words).end(text);
+         }
+         return text;
+       })) {
+    out += part;
   }
   return out;
 }

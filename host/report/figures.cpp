@@ -20,6 +20,10 @@ std::string figures_text(const std::vector<Figure>& figures) {
     std::string errors = "-";
     if (interval) {
       errors = fmt::format("{} to {}", number(f.low, digits), number(f.high, digits));
+    } else if (std::isfinite(f.low)) {
+      errors = "from " + number(f.low, digits);
+    } else if (std::isfinite(f.high)) {
+      errors = "to " + number(f.high, digits);
     } else if (std::isfinite(f.standard_error)) {
       errors = "s.e. " + error_text(f.standard_error);
     }

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "host/engine/threads.hpp"
 #include "host/report/report.hpp"
 #include "host/report/sha256.hpp"
 
@@ -47,13 +48,21 @@ std::string manifest_json(const Company& company, const RiskReport& risk, const 
 }
 
 std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts) {
-  std::vector<OutputFile> files = {
-      {"summary.json", summary_json(company, result.data.view(), result.risk, result.guidance, facts)},
-      {"fcf.csv", fcf_csv(company, result.risk)},
-      {"covenants.csv", covenants_csv(company, result.risk)},
-      {"monthly.csv", monthly_csv(company, result.risk)},
-      {"results.csv", results_csv(result.figures())},
-      {"inputs.toml", inputs_toml(company, result.risk, facts)}};
+  std::vector<OutputFile> files;
+  for (const char* name :
+       {"summary.json", "fcf.csv", "covenants.csv", "monthly.csv", "results.csv", "inputs.toml"})
+    files.push_back({name, ""});
+  // The longest first.
+  run_tasks(static_cast<int>(available_cores()),
+            {[&] { files[4].content = results_csv(result.figures()); },
+             [&] {
+               files[0].content =
+                   summary_json(company, result.data.view(), result.risk, result.guidance, facts);
+             },
+             [&] { files[3].content = monthly_csv(company, result.risk); },
+             [&] { files[2].content = covenants_csv(company, result.risk); },
+             [&] { files[1].content = fcf_csv(company, result.risk); },
+             [&] { files[5].content = inputs_toml(company, result.risk, facts); }});
   files.push_back({"manifest.json", manifest_json(company, result.risk, facts, files)});
   return files;
 }

@@ -62,6 +62,19 @@ std::optional<double> plan_total(std::span<const std::int32_t> plan, const Scena
   return static_cast<double>(total) / units_of_measure(scenario, measure);
 }
 
+// The ranks of kPercents. Most distributions of a run have a value on every path, and the binomial's quantiles
+// take a millisecond, so those of the last number are kept.
+const std::vector<QuantileRanks>& ranks_of(std::uint64_t n) {
+  thread_local std::uint64_t last = 0;
+  thread_local std::vector<QuantileRanks> ranks;
+  if (last != n) {
+    ranks.clear();
+    for (const int percent : kPercents) ranks.push_back(quantile_ranks(percent, n));
+    last = n;
+  }
+  return ranks;
+}
+
 }  // namespace
 
 const Quantile& Distribution::quantile(int percent) const {
@@ -69,7 +82,7 @@ const Quantile& Distribution::quantile(int percent) const {
   return quantiles.at(static_cast<std::size_t>(place));
 }
 
-const HistogramQuantile& Band::quantile(int percent) const {
+const BinnedQuantile& Band::quantile(int percent) const {
   const auto place = std::find(kBandPercents.begin(), kBandPercents.end(), percent) - kBandPercents.begin();
   return quantiles.at(static_cast<std::size_t>(place));
 }
@@ -159,27 +172,45 @@ Distribution distribution_of(const Answers& answers, const Question& question, d
 
   // The values below the marker are the smallest of the column, so ranks in the whole column can be used.
   Columns* const kept = answers.kept.get();
-  std::vector<std::uint64_t> ranks;
-  for (const int percent : kPercents) {
-    const QuantileRanks r = quantile_ranks(percent, n);
-    ranks.insert(ranks.end(), {r.low, r.at, r.high});
+  const std::vector<QuantileRanks>& ranks = ranks_of(n);
+  std::vector<std::uint64_t> ascending;
+  for (const QuantileRanks& r : ranks) {
+    ascending.push_back(r.at);
+    if (r.low) ascending.push_back(*r.low);
+    if (r.high) ascending.push_back(*r.high);
   }
-  std::vector<std::uint64_t> ascending = ranks;
   std::sort(ascending.begin(), ascending.end());
   const std::vector<std::int32_t> values = kept != nullptr ? kept->order_statistics(question.column, ascending)
                                                            : order_statistics(answer.tally, ascending);
+  const double lowest = answer.tally.lo / units, beyond = static_cast<double>(end_of(answer.tally)) / units;
   found.resolution = kept != nullptr ? 0 : static_cast<double>(resolution(answer.tally)) / units;
-  const auto value_at = [&](std::uint64_t rank) {
+  const auto at_rank = [&](std::uint64_t rank) -> BinnedQuantile {
     const auto place = std::lower_bound(ascending.begin(), ascending.end(), rank) - ascending.begin();
-    return values[static_cast<std::size_t>(place)] / units;
+    const std::int32_t value = values[static_cast<std::size_t>(place)];
+    if (value == kBelowBins) return {.below = lowest};
+    if (value == kAboveBins) return {.at_least = beyond};
+    return {.value = value / units};
   };
   for (std::size_t k = 0; k < kPercents.size(); ++k) {
-    found.quantiles[k] = {kPercents[k], value_at(ranks[3 * k + 1]), value_at(ranks[3 * k]),
-                          value_at(ranks[3 * k + 2])};
+    Quantile& q = found.quantiles[k];
+    static_cast<BinnedQuantile&>(q) = at_rank(ranks[k].at);
+    // The near end of the bins is a bound too, on the side that it is known for.
+    if (ranks[k].low) {
+      const BinnedQuantile low = at_rank(*ranks[k].low);
+      q.low = std::isnan(low.at_least) ? low.value : low.at_least;
+    }
+    if (ranks[k].high) {
+      const BinnedQuantile high = at_rank(*ranks[k].high);
+      q.high = std::isnan(high.below) ? high.value : high.below;
+    }
   }
 
   if (!tails) return found;
   for (const int percent : kTailPercents) {
+    if (std::isnan(found.quantile(percent).value)) {  // the tail is known only together with its edge
+      found.tails.push_back({.percent = percent});
+      continue;
+    }
     const std::uint64_t tail = tail_count(percent, n);
     const Sums sums =
         kept != nullptr ? kept->sums_of_smallest(question.column, tail) : sums_of_smallest(answer.tally, tail);
@@ -242,13 +273,18 @@ Series series_of(const Scenario& scenario, const ByMonth& by_month, std::int32_t
     const BinRange range = by_month.bins[cell];
     Band& band = found.months[at(month)];
     for (const std::uint64_t count : bins) band.paths += count;
-    if (band.paths > 0) {
+    if (band.paths == 1) {
+      band.mean = static_cast<double>(by_month.sum[cell]) / units;
+      band.bin_width = 0;
+      band.quantiles.fill({.value = band.mean});
+    } else if (band.paths > 0) {
       if (has_mean)
         band.mean = static_cast<double>(by_month.sum[cell]) / static_cast<double>(band.paths) / units;
       band.bin_width = std::ldexp(1 / units, range.shift);
+      const auto quantiles = histogram_quantiles(bins, range, band.paths, kBandPercents);
       for (std::size_t k = 0; k < kBandPercents.size(); ++k) {
-        band.quantiles[k] = histogram_quantile(bins, range, kBandPercents[k]);
-        band.quantiles[k].value /= units;
+        const BinnedQuantile& q = quantiles[k];
+        band.quantiles[k] = {q.value / units, q.below / units, q.at_least / units};
       }
     }
     if (!plan.empty() && plan[cell] != kFixedMax) band.plan = plan[cell] / units;

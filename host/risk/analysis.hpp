@@ -28,11 +28,13 @@ constexpr std::array<int, 5> kTimePercents = {5, 25, 50, 75, 95};
 constexpr std::array<int, 2> kTailPercents = {5, 1};
 constexpr std::array<int, 3> kWithinMonths = {12, 24, 36};  // and the horizon
 
-struct Quantile {
+struct Quantile : BinnedQuantile {
   int percent = 0;
-  double value = kUnknown;
-  double low = kUnknown;  // 95% interval of the quantile itself
+  // 95% interval of the quantile itself. A bound is unknown if the paths are too few for it, or if it lies
+  // beyond the bins on the open side.
+  double low = kUnknown;
   double high = kUnknown;
+  // Unknown without both bounds.
   double standard_error() const { return (high - low) / (2 * kNormal95); }
 };
 
@@ -53,7 +55,7 @@ struct Distribution {
   double mean_error = kUnknown;
   double sd = kUnknown;
   std::array<Quantile, kPercents.size()> quantiles{};
-  double resolution = 0;           // greatest error of quantiles and tails; 0: exact
+  double resolution = 0;           // greatest error of the known quantiles and tails; 0: exact
   std::vector<LowerTail> tails{};  // 5% and 1%; only for flows whose low end is bad
 
   const Quantile& quantile(int percent) const;  // one of kPercents
@@ -142,15 +144,16 @@ struct Violations {
   std::int32_t kinds = 0;        // violated identities of that path: Violation bits
 };
 
-// A measure by month. Quantiles come from histograms; their error is less than a bin's width.
+// A measure by month. Quantiles come from histograms; their error is less than a bin's width. Those of a single
+// path are its value.
 struct Band {
   std::uint64_t paths = 0;  // 0: no covenant test in this month
-  double mean = kUnknown;   // unknown for a ratio's headroom
-  std::array<HistogramQuantile, kBandPercents.size()> quantiles{};
-  double bin_width = kUnknown;
+  double mean = kUnknown;   // unknown for a ratio's headroom on several paths
+  std::array<BinnedQuantile, kBandPercents.size()> quantiles{};
+  double bin_width = kUnknown;  // 0: exact
   std::optional<double> plan;
 
-  const HistogramQuantile& quantile(int percent) const;  // one of kBandPercents
+  const BinnedQuantile& quantile(int percent) const;  // one of kBandPercents
 };
 struct Series {
   Measure measure = kMeasureCount;

@@ -2,8 +2,8 @@
 #include "host/risk/statistics.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
 #include <cmath>
-#include <numeric>
 
 namespace headroom {
 
@@ -41,13 +41,14 @@ std::uint64_t tail_count(int percent, std::uint64_t n) {
 }
 
 QuantileRanks quantile_ranks(int percent, std::uint64_t n) {
+  constexpr double kMiss = 0.025;
   const double p = percent / 100.0;
-  const double middle = static_cast<double>(n) * p;
-  const double reach = kNormal95 * std::sqrt(middle * (1 - p));
-  const auto rank = [n](double r) {
-    return static_cast<std::uint64_t>(std::clamp(r, 1.0, static_cast<double>(n))) - 1;
-  };
-  return {rank(std::floor(middle - reach)), tail_count(percent, n) - 1, rank(std::ceil(middle + reach + 1))};
+  const boost::math::binomial below(static_cast<double>(n), p);
+  // Boost rounds a quantile of the lower half down and one of the upper half up.
+  QuantileRanks ranks{{}, tail_count(percent, n) - 1, {}};
+  if (std::pow(1 - p, n) <= kMiss) ranks.low = static_cast<std::uint64_t>(quantile(below, kMiss));
+  if (std::pow(p, n) <= kMiss) ranks.high = static_cast<std::uint64_t>(quantile(complement(below, kMiss)));
+  return ranks;
 }
 
 double expected_shortfall_error(double tail_variance, double quantile, double mean, int percent,
@@ -57,20 +58,28 @@ double expected_shortfall_error(double tail_variance, double quantile, double me
   return std::sqrt((tail_variance + (1 - percent / 100.0) * gap * gap) / static_cast<double>(tail));
 }
 
-HistogramQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRange range, int percent) {
-  const std::uint64_t total = std::accumulate(bins.begin(), bins.end(), std::uint64_t{0});
-  if (total == 0) return {};
-  const std::uint64_t rank = tail_count(percent, total);  // 1-based
+std::vector<BinnedQuantile> histogram_quantiles(std::span<const std::uint64_t> bins, BinRange range,
+                                                std::uint64_t total, std::span<const int> percents) {
+  std::vector<BinnedQuantile> found(percents.size());
+  if (total == 0) return found;
+  const double width = std::ldexp(1.0, range.shift);
   std::uint64_t below = 0;
   std::size_t bin = 0;
-  while (below + bins[bin] < rank) below += bins[bin++];
-  const double width = std::ldexp(1.0, range.shift);
-  // Values are integers: bin b holds lo + b width .. lo + (b + 1) width - 1.
-  const double first = range.lo + static_cast<double>(bin) * width;
-  if (bin == 0) return {first + width - 1, true};
-  if (bin + 1 == bins.size()) return {first, true};
-  const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
-  return {first + (range.shift == 0 ? 0.0 : inside * (width - 1)), false};
+  for (std::size_t k = 0; k < percents.size(); ++k) {
+    const std::uint64_t rank = tail_count(percents[k], total);  // 1-based
+    while (below + bins[bin] < rank) below += bins[bin++];
+    // Values are integers: bin b holds lo + b width .. lo + (b + 1) width - 1.
+    const double first = range.lo + static_cast<double>(bin) * width;
+    if (bin == 0) {
+      found[k].below = first + width;
+    } else if (bin + 1 == bins.size()) {
+      found[k].at_least = first;
+    } else {
+      const double inside = (static_cast<double>(rank - below) - 0.5) / static_cast<double>(bins[bin]);
+      found[k].value = first + (range.shift == 0 ? 0.0 : inside * (width - 1));
+    }
+  }
+  return found;
 }
 
 }  // namespace headroom

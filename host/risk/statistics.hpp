@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "headroom/outcome.hpp"
 #include "host/engine/engine.hpp"
@@ -43,10 +44,13 @@ struct Moments {
 Moments moments(std::int64_t sum, Int128 sum_of_squares, std::uint64_t count, double units);
 
 // The p% quantile of n values is the ceil(n p / 100)-th smallest (inverse of the empirical distribution). Its
-// 95% interval goes from one order statistic to another, by the normal approximation of the binomial count of
-// values below (Conover, Practical Nonparametric Statistics, 3.2). Ranks are 0-based; n > 0.
+// 95% interval goes from one order statistic to another, so that it lies below the lower one with a probability
+// of at most 2.5%, and above the upper one likewise, by the binomial count of values below it (Conover,
+// Practical Nonparametric Statistics, 3.2). A few values may give no such bound. Ranks are 0-based; n > 0.
 struct QuantileRanks {
-  std::uint64_t low, at, high;
+  std::optional<std::uint64_t> low;
+  std::uint64_t at;
+  std::optional<std::uint64_t> high;
 };
 QuantileRanks quantile_ranks(int percent, std::uint64_t n);
 
@@ -58,13 +62,16 @@ std::uint64_t tail_count(int percent, std::uint64_t n);
 double expected_shortfall_error(double tail_variance, double quantile, double mean, int percent,
                                 std::uint64_t tail);
 
-// Quantile of a histogram over BinRange, interpolated inside its bin, so the error is less than a bin's
-// width. The end bins also hold all values beyond them: a quantile that falls there is marked, and the value
-// is only its bound.
-struct HistogramQuantile {
+// A quantile from bins. If it lies beyond them, its value is unknown and one bound is known.
+struct BinnedQuantile {
   double value = kUnknown;
-  bool outside = false;
+  double below = kUnknown;     // it is less than this
+  double at_least = kUnknown;  // it is not less than this
 };
-HistogramQuantile histogram_quantile(std::span<const std::uint64_t> bins, BinRange range, int percent);
+// Quantiles of `total` values in a histogram over BinRange, `percents` ascending. Each is interpolated inside
+// its bin, so the error is less than a bin's width. The end bins hold all values beyond them too, so a quantile
+// that falls there has only a bound.
+std::vector<BinnedQuantile> histogram_quantiles(std::span<const std::uint64_t> bins, BinRange range,
+                                                std::uint64_t total, std::span<const int> percents);
 
 }  // namespace headroom

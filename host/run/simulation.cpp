@@ -56,13 +56,20 @@ Answers simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan
     return ask(std::move(outcomes), asked.questions, plan.paths.seed, spans_of(plan, 0, done), {});
   }
   const auto started = std::chrono::steady_clock::now();
-  const std::vector<Tally> empty = exact ? std::vector<Tally>{} : tallies(scenario, plan, asked, bins);
+  std::optional<Counters> counters;
+  if (!exact) counters.emplace(tallies(scenario, plan, asked, bins));
   RunPlan part = plan;
   part.progress = {};
   std::uint64_t done = 0;
   if (plan.progress)
     part.progress = [&](std::uint64_t now, std::uint64_t) { plan.progress(done + now, plan.paths.count); };
   std::optional<Answers> all;
+  const auto enough = [&] {
+    if (!asked.enough || !counters) return asked.enough && asked.enough(*all);
+    Answers so_far = *all;
+    counters->copy_to(so_far);
+    return asked.enough(so_far);
+  };
   while (done < plan.paths.count) {
     part.paths.first = plan.paths.first + done;
     part.paths.count = std::min(backend.chunk(), plan.paths.count - done);
@@ -73,20 +80,21 @@ Answers simulate(Backend& backend, const Scenario& scenario, const RunPlan& plan
     try {
       Outcomes outcomes = backend.simulate(scenario, part, bins);
       const std::uint64_t finished = outcomes.columns->paths();
-      Answers answers =
-          ask(std::move(outcomes), asked.questions, plan.paths.seed, spans_of(plan, done, finished), empty);
+      Answers answers = ask(std::move(outcomes), asked.questions, plan.paths.seed,
+                            spans_of(plan, done, finished), counters ? &*counters : nullptr);
       if (all) {
         merge(*all, std::move(answers));
       } else {
         all = std::move(answers);
       }
       done += finished;
-      if (finished < part.paths.count || (asked.enough && asked.enough(*all))) break;
+      if (finished < part.paths.count || enough()) break;
     } catch (const Interrupted&) {
       if (!all) throw;
       break;
     }
   }
+  if (counters) counters->move_to(*all);
   all->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return std::move(*all);
 }
@@ -97,7 +105,7 @@ std::uint64_t simulation_bytes(const Backend& backend, const Scenario& scenario,
   if (paths <= exact_paths) return host_columns_bytes(layout, paths, threads);
   const auto tallies = static_cast<std::uint64_t>(layout.count()) * kMostTallyBins;
   return host_columns_bytes(layout, std::min(paths, backend.chunk()), threads) +
-         2 * tallies * sizeof(std::uint64_t);
+         tallies * sizeof(std::uint64_t);
 }
 
 }  // namespace headroom

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program as the shell sees it: exit codes, output streams, files.
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "program.hpp"
 
@@ -85,6 +86,37 @@ TEST_F(ProgramTest, PlanAndCheck) {
   const Result check = run({"check", kDemo});
   EXPECT_EQ(check.code, 0) << check.err;
   EXPECT_TRUE(contains(check.out, "no problem found"));
+}
+
+TEST_F(ProgramTest, CheckAllSaysWhereEveryValueComesFrom) {
+  const auto all = [&](const Words& more) {
+    Words words = {"check", kDemo, "--all"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words).out;
+  };
+  const std::string base = all({});
+  EXPECT_TRUE(contains(base, "\nsite.abilene.gpus = 10000  # " + kDemo + ":")) << base.substr(0, 3000);
+  EXPECT_TRUE(contains(base, "\nsite.abilene.pue = 1.15  # " + kConfigs + "/market.toml:")) << base;
+  EXPECT_TRUE(contains(base, "\ntranche.ddtl.cash_sweep = false  # default\n"));
+  // One line differs, besides the hash and the list of overrides.
+  const std::string other = all({"--set", "site.abilene.pue=1.3"});
+  EXPECT_TRUE(contains(other, "\nsite.abilene.pue = 1.3  # --set\n"));
+  std::istringstream a(base), b(other);
+  std::string left, right;
+  int differ = 0;
+  const auto skip_to_settings = [](std::istringstream& text, std::string& line) {
+    while (std::getline(text, line) && !line.empty()) continue;
+  };
+  skip_to_settings(a, left), skip_to_settings(b, right);
+  while (std::getline(a, left) && std::getline(b, right)) differ += left != right ? 1 : 0;
+  EXPECT_EQ(differ, 1);
+  EXPECT_TRUE(a.peek() == EOF && b.peek() == EOF);
+
+  ASSERT_EQ(
+      run({"run", kDemo, "--paths", "64", "--out", path("results"), "--set", "site.abilene.pue=1.3"}).code, 0);
+  const std::string inputs = read(folder_ / "results" / "inputs.toml");
+  EXPECT_TRUE(contains(inputs, "\n# site.abilene.pue = 1.3  # --set\n")) << inputs;
+  EXPECT_TRUE(contains(inputs, "\n# tranche.ddtl.cash_sweep = false  # default\n"));
 }
 
 TEST_F(ProgramTest, APlanSaysWhatItIsOf) {

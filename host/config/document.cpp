@@ -20,7 +20,7 @@ namespace headroom::config {
 Document::Document(const Sources& sources)
     : root_(std::make_unique<Node>(load_file(sources, sources.file, problems_))) {
   for (const std::string& overlay : sources.overlays) {
-    merge(*root_, load_file(sources, overlay, problems_), "", &overrides_, problems_);
+    lay_over(*root_, load_file(sources, overlay, problems_), overrides_, problems_);
   }
   problems_.throw_if_any();
   for (const std::string& assignment : sources.sets) set(assignment);
@@ -46,8 +46,8 @@ void Document::set(const std::string& assignment) {
                   "write for example market.supply.start_tightness=0.1");
     return;
   }
-  if (path == "include") {
-    problems_.add(place_at(0), "'include' cannot be set", "files are included before --set is read",
+  if (path == "include" || path == "for") {
+    problems_.add(place_at(0), fmt::format("'{}' cannot be set", path), "it is of a file",
                   "lay the file over the config with --overlay");
     return;
   }
@@ -58,21 +58,31 @@ void Document::set(const std::string& assignment) {
   std::optional<Node> value = parse_value(assignment, equals, place_at(equals + 1), problems_);
   if (!value) return;
 
-  Node* at = root_.get();
+  // The steps of the path, checked as far as the config has them.
+  struct Step {
+    std::string name;
+    Place place;
+    bool element;
+  };
+  std::vector<Step> steps;
+  const Node* at = root_.get();
   for (std::size_t begin = 0, end = 0; begin <= path.size(); begin = end + 1) {
     end = std::min(path.find('.', begin), path.size());
     const std::string name = path.substr(begin, end - begin);
     const std::string above = path.substr(0, begin == 0 ? 0 : begin - 1);
     const bool last = end == path.size();
-    if (name.empty() || (last && name == "id") || (last && at->is<ListTag>())) {
+    const bool of_list = at != nullptr && at->is<ListTag>();
+    if (name.empty() || (last && name == "id") || (last && of_list)) {
       problems_.add(place_at(begin), fmt::format("'{}' cannot be set", path),
                     "a path names tables, elements by their id, and last a key other than id",
                     "write for example site.vineland-1.gpus=100");
       return;
     }
-    if (at->is<ListTag>() && (is_list_by_id(*at) || at->items.empty())) {
-      Node* element = find_id(*at, name);
-      if (element == nullptr) {
+    const bool element = of_list && (is_list_by_id(*at) || at->items.empty());
+    steps.push_back({name, place_at(begin), element});
+    if (element) {
+      const Node* found = find_id(*at, name);
+      if (found == nullptr) {
         std::vector<std::string> known;
         for (const Node& each : at->items) known.push_back(id_of(each));
         const auto hint = nearest(name, known);
@@ -81,30 +91,32 @@ void Document::set(const std::string& assignment) {
                       hint ? fmt::format("did you mean \"{}\"?", *hint) : "take one of these");
         return;
       }
-      at = element;
+      at = found;
       continue;
     }
-    if (!at->is<TableTag>()) {
+    if (at != nullptr && !at->is<TableTag>()) {
       problems_.add(place_at(begin), fmt::format("'{}' has no keys", above), "it is " + kind_name(*at),
                     "set it as a whole");
       return;
     }
-    Node* child = at->find(name);
-    if (last) {
-      value->key = name;
-      value->key_place = place_at(begin);
-      if (child != nullptr) {
-        merge(*child, std::move(*value), path, &overrides_, problems_);
-      } else {
-        overrides_.push_back({path, "", value_text(*value), value->place});
-        at->insert(std::move(*value));
-      }
-      return;
-    }
-    if (child == nullptr)
-      child = &at->insert({.key = name, .key_place = place_at(begin), .place = place_at(begin)});
-    at = child;
+    at = at != nullptr ? at->find(name) : nullptr;
   }
+
+  // An overlay that says this one thing, from the inside out.
+  Node node = std::move(*value);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    node.key = step->element ? "" : step->name;
+    node.key_place = step->place;
+    if (step->element) {
+      node.insert({.key = "id", .key_place = step->place, .place = step->place, .value = step->name});
+      node.place = step->place;
+    }
+    Node outer{.place = step->place};
+    if (step->element) outer.value = ListTag{};
+    outer.items.push_back(std::move(node));
+    node = std::move(outer);
+  }
+  lay_over(*root_, std::move(node), overrides_, problems_);
 }
 
 namespace {
@@ -174,8 +186,29 @@ void Document::finish() {
 
 std::string Document::canonical_text() const {
   std::string text;
-  write_canonical(*root_, "", text);
+  for_each_node(*root_, "", [&](const std::string& path, const Node& node) {
+    if (!path.empty() && is_value(node)) text += fmt::format("{} = {}\n", path, value_text(node));
+  });
   return text;
+}
+
+std::vector<Setting> Document::settings() const {
+  using enum Setting::Origin;
+  std::vector<Setting> found;
+  const auto note_stands = [&](const std::string& path, const Node& node) {
+    for (const auto& [key, stand] : node.stands) {
+      found.push_back({path_to(path, key), stand.value, stand.from.empty() ? standard : inherited, stand.place,
+                       stand.from, "", stand.numbers});
+    }
+  };
+  for_each_node(*root_, "", [&](const std::string& path, const Node& node) {
+    if (!path.empty() && is_value(node))
+      found.push_back({path, value_text(node), written, node.place, "", node.was, numbers_of(node)});
+    note_stands(path, node);
+  });
+  for (const auto& table : absent_) note_stands(table->path, *table);
+  std::sort(found.begin(), found.end(), [](const Setting& a, const Setting& b) { return a.key < b.key; });
+  return found;
 }
 
 std::string Document::toml_text() const {

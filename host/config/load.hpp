@@ -72,9 +72,7 @@ struct Loading {
   Money bounded(double musd, const Table& table, std::string_view key) const;  // for a product of keys
 
   // A date in months. If it is not a date: a month far away, so that one mistake is reported once.
-  Real month(const Table& table, std::string_view key, std::optional<Real> fallback = {}) const {
-    return table.months(key, as_of, !fallback && table.has(key) ? kNeverReal : fallback);
-  }
+  Real month(const Table& table, std::string_view key, std::optional<Real> fallback = {}) const;
   // The month that a date falls in; 0 for as_of.
   std::int32_t whole_month(const Table& table, std::string_view key,
                            std::optional<std::int32_t> fallback = {}) const;

@@ -119,6 +119,7 @@ void read_prepayment(Loading& in, const Table& table, Contract& c) {
     forbid(table, {"prepayment_share", "prepayment_musd", "prepayment_date"},
            "the contract is in force at as_of", "give what is left of its prepayment as unearned_musd");
   }
+  if (c.prepayment > 0) table.assume("prepayment_date", "at the start");
   c.prepayment_month = c.prepayment > 0 ? in.whole_month(table, "prepayment_date", -1) : kNever;
   if (in.past(table, "prepayment_date")) {
     table.reject("prepayment_date", "what was paid by as_of stands in 'unearned_musd'", "correct one of them");

@@ -28,6 +28,8 @@ Node* find_id(Node& list, const std::string& id) {
   return it == list.items.end() ? nullptr : &*it;
 }
 
+const Node* find_id(const Node& list, const std::string& id) { return find_id(const_cast<Node&>(list), id); }
+
 bool has_tables(const Node& list) {
   return list.is<ListTag>() && !list.items.empty() &&
          std::all_of(list.items.begin(), list.items.end(), [](const Node& e) { return e.is<TableTag>(); });
@@ -84,21 +86,28 @@ std::string described(const Node& node) {
   return node.is<TableTag>() || node.is<ListTag>() ? kind_name(node) : value_text(node);
 }
 
-// ---- Canonical text. ----
-
-void write_canonical(const Node& node, const std::string& path, std::string& out) {
-  const bool tables = node.is<ListTag>() && !node.items.empty() &&
-                      std::all_of(node.items.begin(), node.items.end(),
-                                  [](const auto& e) { return e.template is<TableTag>(); });
-  if (node.items.empty() || (node.is<ListTag>() && !tables)) {
-    if (!path.empty()) out += fmt::format("{} = {}\n", path, value_text(node));
-    return;
+std::vector<Setting::Number> numbers_of(const Node& node) {
+  std::vector<Setting::Number> numbers;
+  if (const auto* whole = std::get_if<std::int64_t>(&node.value))
+    numbers.push_back({static_cast<double>(*whole), node.place});
+  if (const auto* decimal = std::get_if<double>(&node.value)) numbers.push_back({*decimal, node.place});
+  for (const Node& each : node.items) {
+    for (const Setting::Number& number : numbers_of(each)) numbers.push_back(number);
   }
+  return numbers;
+}
+
+bool is_value(const Node& node) { return node.items.empty() || (node.is<ListTag>() && !has_tables(node)); }
+
+void for_each_node(const Node& node, const std::string& path,
+                   const std::function<void(const std::string&, const Node&)>& visit) {
+  visit(path, node);
+  if (is_value(node)) return;
   const bool by_id = is_list_by_id(node);
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     const Node& each = node.items[i];
-    const std::string key = by_id ? id_of(each) : each.key;
-    write_canonical(each, tables && !by_id ? item_label(path, i) : path_to(path, key), out);
+    const bool row = node.is<ListTag>() && !by_id;
+    for_each_node(each, row ? item_label(path, i) : path_to(path, by_id ? id_of(each) : each.key), visit);
   }
 }
 

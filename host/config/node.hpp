@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -31,6 +32,8 @@ struct Node {
   std::variant<TableTag, ListTag, bool, std::int64_t, double, std::string, Date, TimeTag> value{};
   std::vector<Node> items{};  // of a table (sorted by key) or a list
 
+  std::string was{};  // the value that an overlay or --set has replaced, as value_text()
+
   // Set while the table is read.
   std::string path{};   // market.price
   std::string title{};  // [market.price] or [[site]]; empty until the table is read
@@ -40,6 +43,14 @@ struct Node {
     std::string remedy;
   };
   std::map<std::string, Missing> missing{};
+  // What stands for a key that is not written: a default, or the value of another table.
+  struct Stand {
+    std::string value;
+    std::vector<Setting::Number> numbers{};
+    Place place{};       // of another table's value
+    std::string from{};  // that table's title; empty for a default
+  };
+  std::map<std::string, Stand> stands{};
 
   template <class T>
   bool is() const {
@@ -51,6 +62,9 @@ struct Node {
     return it == items.end() ? nullptr : &*it;
   }
   const Node* find(std::string_view name) const { return const_cast<Node*>(this)->find(name); }
+  void erase(std::string_view name) {
+    std::erase_if(items, [&](const Node& each) { return each.key == name; });
+  }
   Node& insert(Node child) {
     const auto at =
         std::find_if(items.begin(), items.end(), [&](const Node& each) { return each.key > child.key; });
@@ -61,6 +75,7 @@ struct Node {
 // The element's id; empty if it has none.
 const std::string& id_of(const Node& node);
 Node* find_id(Node& list, const std::string& id);
+const Node* find_id(const Node& list, const std::string& id);
 bool is_list_by_id(const Node& node);  // not empty, and each element has an id
 bool has_tables(const Node& list);     // not empty, and each element is a table
 
@@ -73,8 +88,17 @@ std::string in_quotes(const std::string& text);  // long ones are cut
 std::string value_text(const Node& node);        // one line of TOML; 3 and 3.0 give the same text
 std::string described(const Node& node);         // a value in full if it is short
 
+// The numbers of a value, each with its place.
+std::vector<Setting::Number> numbers_of(const Node& node);
+
+// Whether the canonical text has a line for it: no table that holds something, and no list of tables.
+bool is_value(const Node& node);
+// Calls visit(path, node) for a node and all below it, in the order of the canonical text. The inside of a
+// value is not visited.
+void for_each_node(const Node& node, const std::string& path,
+                   const std::function<void(const std::string&, const Node&)>& visit);
+
 // See Document.
-void write_canonical(const Node& node, const std::string& path, std::string& out);
 void write_toml(const Node& table, const std::string& path, std::string& out);
 
 }  // namespace headroom::config

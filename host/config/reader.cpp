@@ -156,6 +156,7 @@ std::vector<Node>* Table::ask_list(std::string_view key, std::string_view expect
 
 double Table::number(std::string_view key, const Range& range, std::optional<double> fallback) const {
   const Node* node = ask(key, expected_number(key), !fallback);
+  if (node == nullptr && fallback) stand(key, fmt::format("{}", *fallback), {{*fallback, {}}});
   const auto value = node != nullptr ? as_number(*node, key, key, range, problems()) : std::nullopt;
   return value ? *value : fallback.value_or(range.usable());
 }
@@ -169,6 +170,7 @@ std::int32_t Table::integer(std::string_view key, const Range& range,
   const std::string expected = "a whole number" + unit_of(key).phrase;
   const Node* node = ask(key, expected, !fallback);
   const std::int32_t usable = fallback ? *fallback : static_cast<std::int32_t>(range.usable());
+  if (node == nullptr && fallback) stand(key, fmt::format("{}", usable), {{static_cast<double>(usable), {}}});
   if (node == nullptr) return usable;
   const auto* whole = std::get_if<std::int64_t>(&node->value);
   if (whole == nullptr) {
@@ -189,6 +191,7 @@ std::optional<T> Table::scalar(std::string_view key, bool required) const {
 
 template <class T>
 std::vector<T> Table::list(std::string_view key, const std::optional<std::vector<T>>& fallback) const {
+  if (fallback && fallback->empty()) assume(key, "[]");
   const auto* nodes = ask_list(key, fmt::format("an array, each {},", wording<T>.first), !fallback);
   if (nodes == nullptr) return fallback.value_or(std::vector<T>());
   std::vector<T> values;
@@ -199,10 +202,12 @@ std::vector<T> Table::list(std::string_view key, const std::optional<std::vector
 }
 
 std::string Table::text(std::string_view key, const std::optional<std::string>& fallback) const {
+  if (fallback) assume(key, in_quotes(*fallback));
   return scalar<std::string>(key, !fallback).value_or(fallback.value_or(""));
 }
 
 bool Table::flag(std::string_view key, std::optional<bool> fallback) const {
+  if (fallback) assume(key, *fallback ? "true" : "false");
   return scalar<bool>(key, !fallback).value_or(fallback.value_or(false));
 }
 
@@ -300,13 +305,21 @@ Table Table::table(std::string_view key) const {
     wrong_type(*node, key, "a table", fmt::format("write [{}]", path_to(node_->path, std::string(key))),
                problems());
   }
-  if (!usable) {
-    document_->absent_.push_back(std::make_unique<Node>());
-    node = document_->absent_.back().get();
-  }
+  if (!usable) return unwritten(key);
   node->path = path_to(node_->path, std::string(key));
   node->title = fmt::format("[{}]", node->path);
-  return {*document_, *node, !usable};
+  return {*document_, *node, false};
+}
+
+Table Table::section(std::string_view key) const { return has(key) ? table(key) : unwritten(key); }
+
+// A table that is not there.
+Table Table::unwritten(std::string_view key) const {
+  document_->absent_.push_back(std::make_unique<Node>());
+  Node& node = *document_->absent_.back();
+  node.path = path_to(node_->path, std::string(key));
+  node.title = fmt::format("[{}]", node.path);
+  return {*document_, node, true};
 }
 
 std::optional<Table> Table::optional_table(std::string_view key) const {
@@ -360,6 +373,27 @@ void Table::in_order(std::string_view first, std::string_view second) const {
   if (std::get<Date>(b->value) >= std::get<Date>(a->value)) return;
   reject(second, fmt::format("it must not be before '{}', {}", first, described(*a)),
          "correct one of the two dates");
+}
+
+void Table::stand(std::string_view key, const std::string& value, std::vector<Setting::Number> numbers) const {
+  if (node_->find(key) == nullptr) node_->stands.try_emplace(std::string(key), value, std::move(numbers));
+}
+
+void Table::assume(std::string_view key, const std::string& value) const { stand(key, value, {}); }
+
+void Table::inherit(std::string_view key, const Table& from) const {
+  const Node* node = from.node_->find(key);
+  if (node == nullptr || node_->find(key) != nullptr) return;
+  node_->stands.try_emplace(std::string(key), value_text(*node), numbers_of(*node), node->place,
+                            from.node_->title);
+}
+
+std::string origin_text(const Setting& setting) {
+  if (setting.origin == Setting::Origin::standard) return "default";
+  const bool of_file = !setting.place.file.starts_with("--set ");
+  return (of_file ? fmt::format("{}:{}", setting.place.file, setting.place.line) : std::string("--set")) +
+         (setting.from.empty() ? "" : ", " + setting.from) +
+         (setting.was.empty() ? "" : ", was " + setting.was);
 }
 
 void Table::reject(std::string_view key, std::string_view why, std::string_view remedy) const {

@@ -192,7 +192,7 @@ class Loader {
                         "it holds a control character", "correct the path");
         } else if (name != nullptr) {
           const fs::path included = (fs::path(file).parent_path() / *name).lexically_normal();
-          merge(below, load(included.string(), each.place), "", nullptr, problems_);
+          merge(below, load(included.string(), each.place), problems_);
         } else {
           wrong_include(each);
         }
@@ -200,7 +200,7 @@ class Loader {
       std::erase_if(own.items, [](const Node& each) { return each.key == "include"; });
     }
     open_.pop_back();
-    merge(below, std::move(own), "", nullptr, problems_);
+    merge(below, std::move(own), problems_);
     return below;
   }
 

@@ -40,4 +40,14 @@ std::string check_text(const Company& company, const Scenario& scenario) {
   return text + override_lines(company);
 }
 
+std::string setting_lines(const Company& company, std::string_view before) {
+  std::string text;
+  for (const config::Setting& each : company.settings) {
+    text +=
+        fmt::format("{}{}\n", before,
+                    config::printable(fmt::format("{} = {}  # {}", each.key, each.value, origin_text(each))));
+  }
+  return text;
+}
+
 }  // namespace headroom::report

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headroom/scenario.hpp"
@@ -45,6 +46,9 @@ std::string plan_text(const Company& company, const Scenario& scenario, const Pl
 
 // The totals of what was read from a config.
 std::string check_text(const Company& company, const Scenario& scenario);
+// Every value of the config and every default, a line each, by key, with where it comes from; `before` begins
+// the line.
+std::string setting_lines(const Company& company, std::string_view before = "");
 
 // The number of manifest.json's form.
 constexpr int kManifestSchema = 1;
@@ -59,7 +63,8 @@ std::string covenants_csv(const Company& company, const RiskReport& risk);
 std::string monthly_csv(const Company& company, const RiskReport& risk);
 // Every observed figure: figure,value,low,high,standard_error,unit,words.
 std::string results_csv(const std::vector<Figure>& figures);
-// The config as it was used, one file with includes, overlays and --set in it, and how to repeat the run.
+// The config as it was used, one file with includes, overlays and --set in it, how to repeat the run, and
+// setting_lines() as comments.
 std::string inputs_toml(const Company& company, const RiskReport& risk, const RunFacts& facts);
 // Which run the files are of, how it came about, and their SHA-256.
 std::string manifest_json(const Company& company, const RiskReport& risk, const RunFacts& facts,

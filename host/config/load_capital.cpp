@@ -170,7 +170,7 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
   }
   const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
   if (t.commitment > 0 && !drawable) {
-    table.reject("commitment_musd", "nothing ever draws it",
+    table.reject(table.has("undrawn_musd") ? "undrawn_musd" : "commitment_musd", "nothing ever draws it",
                  "add draw_end and advance_rate (drawn against capex) or issue_date (paid in at once)");
   }
 }
@@ -252,6 +252,23 @@ void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   }
 }
 
+// What is left to draw: given itself, or as the whole commitment, of which the balance is drawn.
+Money read_undrawn(const Loading& in, const Table& table, Money balance) {
+  if (!table.has("commitment_musd")) return in.musd(table, "undrawn_musd", 0.0);
+  if (table.has("undrawn_musd")) {
+    table.reject("commitment_musd", "'undrawn_musd' gives it already", "remove one of them");
+    return in.musd(table, "undrawn_musd");
+  }
+  const Money whole = in.musd(table, "commitment_musd");
+  if (whole < balance) {
+    table.reject("commitment_musd", "it is the whole, of which 'balance_musd' is drawn",
+                 "give the whole, or what is not drawn as undrawn_musd");
+  }
+  const Money undrawn = std::max(0, whole - balance);
+  table.assume("undrawn_musd", fmt::format("{}", undrawn * in.ledger_unit_usd / 1e6));
+  return undrawn;
+}
+
 void read_tranche(Loading& in, const Table& table) {
   Tranche t{};
   constexpr auto unknown = static_cast<TrancheKind>(-1);  // so that one mistake is reported once
@@ -266,7 +283,7 @@ void read_tranche(Loading& in, const Table& table) {
   if (!table.has("kind")) t.kind = unknown;
   t.entity = in.entity_of(table);
   t.balance = in.musd(table, "balance_musd");
-  t.commitment = in.musd(table, "commitment_musd", 0.0);
+  t.commitment = read_undrawn(in, table, t.balance);
   t.needs_window = table.flag("committed", true) ? 0 : 1;
   read_coupon(table, t);
   read_draws(in, table, t);
@@ -274,7 +291,7 @@ void read_tranche(Loading& in, const Table& table) {
   t.upfront_fee_share = table.real("upfront_fee_share", share(), 0.0);
   if (t.commitment == 0)
     forbid(table, {"committed", "commitment_fee_per_year", "upfront_fee_share"}, "nothing is left to draw",
-           "remove it, or add commitment_musd");
+           "remove it, or add undrawn_musd");
 
   t.maturity = in.whole_month(table, "maturity");
   if (in.past(table, "maturity")) {

@@ -88,6 +88,33 @@ TEST_F(ProgramTest, PlanAndCheck) {
   EXPECT_TRUE(contains(check.out, "no problem found"));
 }
 
+TEST_F(ProgramTest, WarningsBlockNothingUnlessAsked) {
+  const Words slip = {"--set", "site.abilene.power_usd_per_kwh=75"};
+  const std::string line = "--set site.abilene.power_usd_per_kwh:1:32: 'power_usd_per_kwh' is 75 (usual: ";
+  const auto with = [&](Words words, const Words& more) {
+    words.insert(words.end(), slip.begin(), slip.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const Result check = with({"check", kDemo}, {});
+  EXPECT_EQ(check.code, 0);
+  EXPECT_TRUE(contains(check.out, "\n1 warning: this looks like a slip of a unit\n" + line)) << check.out;
+  const Result paths = with({"run", kDemo, "--paths", "64"}, {});
+  EXPECT_EQ(paths.code, 0);
+  EXPECT_EQ(paths.err, "headroom: 1 number of the config looks like a slip of a unit; headroom check " + kDemo +
+                           " says which\n");
+  EXPECT_EQ(with({"plan", kDemo}, {}).err, paths.err);
+  for (const char* command : {"check", "plan", "run", "figures"}) {
+    const Result strict = with({command, kDemo}, {"--strict"});
+    EXPECT_EQ(strict.code, 2) << command;
+    EXPECT_EQ(strict.out, "") << command;
+    EXPECT_EQ(strict.err.find(line), 0U) << strict.err;
+    EXPECT_EQ(
+        run({command, kDemo, "--strict", command == std::string("run") ? "--paths=64" : "--months=60"}).code,
+        0);
+  }
+}
+
 TEST_F(ProgramTest, CheckAllSaysWhereEveryValueComesFrom) {
   const auto all = [&](const Words& more) {
     Words words = {"check", kDemo, "--all"};

@@ -35,6 +35,7 @@ int plan_command(const Arguments& arguments) {
   const auto options = parse(plan_usage(), arguments);
   if (!options) return kOk;
   Company company = load(*options);
+  say_warnings(company, *options);
   make_plan(company.data);
   const Scenario scenario = company.data.view();
   const PlanTable table = plan_table(company, scenario, plan_trace(scenario));

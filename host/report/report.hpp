@@ -10,6 +10,7 @@
 
 #include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
+#include "host/config/problems.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/risk/analysis.hpp"
@@ -46,6 +47,8 @@ std::string plan_text(const Company& company, const Scenario& scenario, const Pl
 
 // The totals of what was read from a config.
 std::string check_text(const Company& company, const Scenario& scenario);
+// What looks like a slip of a unit: a line each, with place and reason.
+std::string warning_lines(const std::vector<config::Problem>& warnings);
 // Every value of the config and every default, a line each, by key, with where it comes from; `before` begins
 // the line.
 std::string setting_lines(const Company& company, std::string_view before = "");

@@ -108,8 +108,8 @@ TEST(ConfigKeys, ACommitmentIsTheBalanceAndTheUndrawn) {
 
 // Taking out every correlation, which is one table, and a covenant's consequences.
 TEST(ConfigOverlays, WhatIsTakenOutIsGone) {
-  const Company company = load(
-      {"correlation.remove=['demand_training', 'demand_inference', 'price', 'rate', 'spread']"});
+  const Company company =
+      load({"correlation.remove=['demand_training', 'demand_inference', 'price', 'rate', 'spread']"});
   for (std::size_t i = 0; i < kFactorCount; ++i) {
     for (std::size_t j = 0; j < kFactorCount; ++j)
       EXPECT_EQ(company.data.parameters.correlation[i][j], i == j ? 1.0F : 0.0F);

@@ -153,12 +153,21 @@ TEST_F(ProgramTest, APlanSaysWhatItIsOf) {
   EXPECT_NE(plan.out.substr(0, plan.out.find('\n')), run({"plan", kDemo}).out.substr(0, plan.out.find('\n')));
 }
 
-TEST_F(ProgramTest, APlanBeyondTheLedgerIsNotToBeTrusted) {
-  const Result plan = run({"plan", kDemo, "--set", "entity.halcyon.sga_fixed_musd_per_month=100000"});
-  EXPECT_EQ(plan.code, 3);
-  EXPECT_TRUE(contains(plan.err, "violates identities of the model (")) << plan.err;
-  EXPECT_TRUE(contains(plan.err, "out of range")) << plan.err;
-  EXPECT_TRUE(contains(plan.err, "Look for an amount of a wrong size in the config")) << plan.err;
+TEST_F(ProgramTest, AmountsBeyondTheLedgerAreRefused) {
+  const auto refused = [&](const std::string& set, const std::string& says) {
+    for (const char* command : {"check", "plan", "run"}) {
+      const Result result = run({command, kDemo, "--set", set});
+      EXPECT_EQ(result.code, 2) << command << " " << set;
+      EXPECT_TRUE(contains(result.err, says)) << result.err;
+      EXPECT_EQ(result.out, "");
+    }
+  };
+  refused("entity.halcyon.sga_fixed_musd_per_month=100000",
+          "demo.toml:6:8: the plan: an amount leaves the ledger (it ends "
+          "at 2^30 ledger units, 1073741 million USD); correct the amount that is too large, or raise "
+          "company.ledger_unit_usd\n--set entity.halcyon.sga_fixed_musd_per_month:");
+  refused("site.abilene.power_usd_per_kwh=1e9", "'power_usd_per_kwh' is 1000000000 (with it the amount is ");
+  refused("market.price.volatility_per_year.shortage=1e6", " of the first 256 paths: ");
 }
 
 TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {

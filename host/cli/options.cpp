@@ -13,6 +13,7 @@
 
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
+#include "host/warn/trial.hpp"
 #include "host/warn/warnings.hpp"
 
 namespace headroom::cli {
@@ -159,6 +160,7 @@ Company load(const po::variables_map& options) {
   if (options.count("months") != 0)
     months = parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths);
   Company company = load_company(sources, months);
+  try_company(company);
   if (options.count("strict") != 0) {
     if (const auto warnings = warnings_of(company); !warnings.empty()) throw config::ConfigError(warnings);
   }

@@ -12,4 +12,8 @@ constexpr std::size_t kMostNested = 32;                     // brackets in brack
 constexpr std::size_t kMostIncludes = 32;                   // files, each included by the one before
 constexpr std::size_t kMostElements = 4096;                 // of an array of tables
 
+// A number that is not 0 lies between these, so that products and ratios of a few stay finite in single
+// precision.
+constexpr double kLeastNumber = 1e-12, kMostNumber = 1e12;
+
 }  // namespace headroom::config

@@ -118,6 +118,8 @@ void total(Loading& in) {
 
 }  // namespace
 
+Range length() { return between(0.001, 12'000); }
+
 // ---- Layered. ----
 
 double Layered::number(std::string_view key, const Range& range) const {
@@ -163,7 +165,10 @@ Money Loading::ledger(double musd) const {
   return static_cast<Money>(std::llround(musd * 1e6 / ledger_unit_usd));
 }
 
-Real Loading::ledger_real(double musd) const { return static_cast<Real>(musd * 1e6 / ledger_unit_usd); }
+Real Loading::ledger_real(double musd, const Table& table, std::string_view key) const {
+  bounded(musd, table, key);
+  return static_cast<Real>(musd * 1e6 / ledger_unit_usd);
+}
 
 Money Loading::musd(const Table& table, std::string_view key, std::optional<double> fallback) const {
   return ledger(table.number(key, money_range(), fallback));

@@ -96,14 +96,15 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   e.payables_capex = in.musd(table, "payables_capex_musd", 0.0);
   e.opening_ppe = in.musd(table, "ppe_net_musd");             // balance() subtracts what its sites have paid
   e.other_net_assets = in.signed_musd(table, "equity_musd");  // balance() turns it into other net assets
-  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", positive());
+  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", length());
   const auto days = [&](std::string_view key) {
     return static_cast<Real>(table.number(key, between(0.0, 365.0)) / kDaysPerMonth);
   };
   e.receivable_months = days("receivable_days");
   e.payable_months_opex = days("payable_days_opex");
   e.payable_months_capex = days("payable_days_capex");
-  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", non_negative(), 0.0));
+  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", in.money_range(), 0.0), table,
+                                     "sga_fixed_musd_per_month");
   e.sga_share_of_revenue = table.real("sga_share_of_revenue", share(), 0.0);
   e.cash_yield_share = table.real("cash_yield_share", share());
   e.reserve = in.musd(table, "reserve_musd", 0.0);

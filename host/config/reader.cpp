@@ -108,6 +108,16 @@ std::optional<double> as_number(const Node& node, std::string_view key, std::str
                  range.why.empty() ? fmt::format("it must be {}", allowed) : range.why, remedy);
     return std::nullopt;
   }
+  const double size = std::abs(value);
+  if (value != 0 && (size < kLeastNumber || size > kMostNumber)) {
+    problems.add(node.place, fmt::format("'{}' is {}", label, value_text(node)),
+                 fmt::format("it is too {} to compute with", size < 1 ? "small" : "large"),
+                 size < 1 && range.holds(0) && !range.above_low
+                     ? "write 0, or a larger number"
+                     : fmt::format("give a number {}{}", size < 1 ? "of at least 1e-12" : "within 1e12",
+                                   unit_of(key).phrase));
+    return std::nullopt;
+  }
   return value;
 }
 

@@ -153,6 +153,30 @@ TEST_F(ProgramTest, APlanSaysWhatItIsOf) {
   EXPECT_NE(plan.out.substr(0, plan.out.find('\n')), run({"plan", kDemo}).out.substr(0, plan.out.find('\n')));
 }
 
+// A loan that falls due at once, and nobody to refinance it.
+TEST_F(ProgramTest, APlanThatIsNotFundedSaysSoFirst) {
+  const Result funded = run({"plan", kDemo});
+  EXPECT_FALSE(contains(funded.out, "not funded")) << funded.out;
+  EXPECT_TRUE(contains(funded.out, "The plan itself breaches\n  2030-09  DSCR\n")) << funded.out;
+
+  const Result plan = run({"plan", kDemo, "--set", "tranche.notes-2030.maturity=2026-12-31", "--set",
+                           "tranche.notes-2030.remove=['refinanceable', 'refinance_spread_per_year', "
+                           "'refinance_months']",
+                           "--set", "entity.halcyon.cash_musd=100"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  const std::size_t said = plan.out.find("The plan is not funded\n  from 2026-"), table = plan.out.find("2Q26");
+  EXPECT_LT(said, table) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "Halcyon Compute Inc. lacks cash: ")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "The plan itself breaches\n  2026-")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "Minimum liquidity\n")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "  USD million, until 2026-12")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "  cash at as_of                               100.0\n")) << plan.out;
+  const Result borrower =
+      run({"plan", kConfigs + "/coreweave-1q26.toml", "--set", "site.build-2026-h2-c.unplanned_months=0",
+           "--set", "contract.meta-2026-a.price_usd_per_gpu_hour=0.8"});
+  EXPECT_TRUE(contains(borrower.out, "Borrower of DDTL 4.0 cannot pay\n")) << borrower.out;
+}
+
 TEST_F(ProgramTest, AmountsBeyondTheLedgerAreRefused) {
   const auto refused = [&](const std::string& set, const std::string& says) {
     for (const char* command : {"check", "plan", "run"}) {

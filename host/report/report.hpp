@@ -11,6 +11,7 @@
 #include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
 #include "host/config/problems.hpp"
+#include "host/plan/funding.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/risk/analysis.hpp"
@@ -41,9 +42,9 @@ struct RunFacts {
 std::string run_text(const Company& company, const Scenario& scenario, const RiskReport& risk,
                      const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
 
-// The plan by quarter and calendar year.
+// The plan by quarter and calendar year, what it breaches, and what it lacks.
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
-                      const std::vector<GuidanceCheck>& guidance);
+                      const PlanFunding& funding, const std::vector<GuidanceCheck>& guidance);
 
 // The totals of what was read from a config.
 std::string check_text(const Company& company, const Scenario& scenario);

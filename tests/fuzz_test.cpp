@@ -103,5 +103,39 @@ TEST(Fuzz, ADamagedConfigIsRefusedWithAPlaceOrRuns) {
   EXPECT_GT(tally.ran, tally.refused / 10);
 }
 
+// Any value for any key, written or not: it changes the config, or is the one that stands there, or is refused.
+TEST(Fuzz, ASetIsAppliedOrRefused) {
+  const std::string file = kFolder + "demo.toml";
+  const Company base = load_company({.file = file});
+  const bool all = std::getenv("HEADROOM_TEST_MUTATIONS") != nullptr;
+  const std::size_t stride = all ? 1 : 5;
+  int applied = 0, refused = 0, same = 0;
+  for (std::size_t i = 0; i < base.settings.size(); i += stride) {
+    const config::Setting& setting = base.settings[i];
+    for (const std::string value :
+         {"7", "-0.5", "true", "'x'", "[]", "{}", "2026-12-31", "nan", "[{ a = 1 }]"}) {
+      const std::string set = setting.key + "=" + value;
+      try {
+        const Company company = load_company({.file = file, .sets = {set}});
+        if (company.canonical_text != base.canonical_text) {
+          ++applied;
+          EXPECT_FALSE(company.overrides.empty()) << set;
+          EXPECT_NE(company.hash, base.hash) << set;
+        } else {
+          ++same;
+          EXPECT_TRUE(company.overrides.empty()) << set;
+          EXPECT_EQ(setting.value, value) << set << " changed nothing";
+        }
+      } catch (const config::ConfigError& error) {
+        ++refused;
+        EXPECT_FALSE(error.problems().empty()) << set;
+      }
+    }
+  }
+  std::cout << fmt::format("  {} applied, {} refused, {} stood there already\n", applied, refused, same);
+  EXPECT_GT(applied, 50);
+  EXPECT_GT(refused, 50);
+}
+
 }  // namespace
 }  // namespace headroom

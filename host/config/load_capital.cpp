@@ -253,6 +253,33 @@ void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   }
 }
 
+// No lender pays its borrower interest: the lowest rate that the terms allow, with the steps so far, is not
+// below zero.
+void refuse_negative_coupon(const Loading& in, const Table& table, const Tranche& t) {
+  constexpr Real rounding = 1e-6F;
+  const bool floating = table.has("spread_per_year");
+  if (floating && t.spread + t.floor < -rounding && t.hedged_share < 1.0F) {
+    table.reject("floor_per_year", fmt::format("with a spread of {:g} the coupon could be negative", t.spread),
+                 "raise it to minus the spread, or more");
+    return;
+  }
+  if (floating && t.spread + t.swap_rate < -rounding && t.hedged_share > 0.0F) {
+    table.reject("swap_rate_per_year", fmt::format("with a spread of {:g} the coupon is negative", t.spread),
+                 "correct one of the two");
+    return;
+  }
+  const Real least =
+      !floating ? t.fixed_rate : t.spread + (t.hedged_share > 0.0F ? min(t.floor, t.swap_rate) : t.floor);
+  Real steps = 0.0F;
+  std::size_t step = static_cast<std::size_t>(t.first_step_up);
+  for (const Table& each : table.rows("step_ups")) {
+    steps += in.data.step_up[step++].add;
+    if (least + steps >= -rounding) continue;
+    each.reject("add_per_year", "with it the coupon could be negative", "correct it");
+    return;
+  }
+}
+
 // What is left to draw: given itself, or as the whole commitment, of which the balance is drawn.
 Money read_undrawn(const Loading& in, const Table& table, Money balance) {
   if (!table.has("commitment_musd")) return in.musd(table, "undrawn_musd", 0.0);
@@ -319,6 +346,7 @@ void read_tranche(Loading& in, const Table& table) {
 
   read_repayment(in, table, t);
   read_step_ups(in, table, t);
+  refuse_negative_coupon(in, table, t);
   t.capitalises_interest = table.flag("draws_pay_interest", false) ? 1 : 0;
   if (t.capitalises_interest != 0 && !table.has("draw_end")) {
     table.reject("draws_pay_interest", "nothing is drawn against capex", "add draw_end and advance_rate");

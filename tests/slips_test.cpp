@@ -183,6 +183,10 @@ TEST(Slips, SayPlaceAndReason) {
             "--set contract.orion-train.price_usd_per_gpu_hour:1:45: 'price_usd_per_gpu_hour' is 2190 (378 of "
             "its GPU's "
             "price on demand; usual: 0.12 to 2.5; 0.4 to 0.7 [P]; the ends: assumption); is its unit right?\n");
+  EXPECT_EQ(warned({"gpu.gb200.price_usd_per_gpu_hour=4200"}),
+            "--set gpu.gb200.price_usd_per_gpu_hour:1:34: 'price_usd_per_gpu_hour' is 4200 (usual: 0.2 to 30 "
+            "USD; 1.55 "
+            "to 7.70 [P]; the ends: assumption); is its unit right?\n");
   EXPECT_EQ(warned({"site.abilene.pue=15"}),
             "--set site.abilene.pue:1:18: 'pue' is 15 (usual: 1 to 2.5; 1.10 to 1.56 [P, R]; the ends: "
             "assumption); is "

@@ -25,11 +25,7 @@ EigenMatrix to_eigen(const Correlation& matrix) {
 
 }  // namespace
 
-double normal_quantile(double p) {
-  // 2p - 1 rounds to -1 for a small p, where erf_inv is infinite.
-  if (p < 1e-6) return -std::sqrt(2.0) * boost::math::erfc_inv(2.0 * p);
-  return std::sqrt(2.0) * boost::math::erf_inv(2.0 * p - 1.0);
-}
+double normal_quantile(double p) { return std::sqrt(2.0) * boost::math::erf_inv(2.0 * p - 1.0); }
 
 double ou_decay_month(double reversion_per_year) { return std::exp(-reversion_per_year / 12.0); }
 

@@ -56,7 +56,12 @@ double mw_of_site(const Said& said, Id id) {
   return said.trusts_sites() ? said.number("site." + id + ".it_mw") : 0.0;
 }
 double cost_of_site(const Said& said, Id id) { return said.trusts_sites() ? said.cost(id) : 0.0; }
-double price_of_gpu(const Said& said, Id id) { return said.number("gpu." + id + ".price_usd_per_gpu_hour"); }
+double price_of_gpu(const Said& said, Id id) {
+  return said.trusts_prices() ? said.number("gpu." + id + ".price_usd_per_gpu_hour") : 0.0;
+}
+double year_of_gpu(const Said& said, Id id) {
+  return price_of_gpu(said, said.word("site." + id + ".gpu")) * 12 * double{kHoursPerMonth};
+}
 // The price of a kWh at which power costs what the GPUs earn on demand.
 double power_share(const Said& said, Id id) {
   const std::string site = "site." + id;
@@ -100,6 +105,7 @@ constexpr Usual kUsual[] = {
     {"company.ledger_unit_usd", 10, 100000.0, nullptr, "USD", "assumption"},
     {"site.*.it_mw", 0.0004, 0.006, gpus_of_site, "MW a GPU", "0.0013 an H100, 0.0019 an NVL72 GPU [P]; the ends: assumption"},
     {"site.*.capex_usd_per_gpu", 8000, 250000.0, nullptr, "USD", "35,000 to 78,000 [P]; the ends: assumption"},
+    {"site.*.capex_usd_per_gpu", 0.2, 8, year_of_gpu, "years of what it earns on demand", "1.1 to 1.8 here [D]; the ends: assumption"},
     {"site.*.fit_out_musd_per_mw", 1, 60, nullptr, "USD million a MW", "13.3, up to 51 with GPUs [P]; the ends: assumption"},
     {"site.*.capex_paid_musd", 0.001, 1, cost_of_site, "of the site's capex", "assumption"},
     {"site.*.pue", 1, 2.5, nullptr, "", "1.10 to 1.56 [P, R]; the ends: assumption"},

@@ -24,14 +24,16 @@ class Said {
   double fleet(const std::string& entity) const;
   double running(const std::string& entity) const;  // of the open ones; of all where none is open
 
-  // From here on, nothing is measured against sites: one of them looks wrong itself.
+  // From here on, nothing is measured against the sites, or against GPU prices: one of them looks wrong itself.
   void distrust_sites() { sites_trusted_ = false; }
+  void distrust_prices() { prices_trusted_ = false; }
   bool trusts_sites() const { return sites_trusted_; }
+  bool trusts_prices() const { return prices_trusted_; }
 
  private:
   std::map<std::string, const config::Setting*> by_key_{};
   std::map<std::string, double> fleet_{}, running_{};
-  bool sites_trusted_ = true;
+  bool sites_trusted_ = true, prices_trusted_ = true;
 };
 
 // What a number is divided by before it is compared; 0: the row does not apply to this object.

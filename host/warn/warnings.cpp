@@ -55,6 +55,8 @@ Pattern pattern_of(const std::string& key) {
   return found;
 }
 
+bool is_price(const std::string& key) { return pattern_of(key).key == "gpu.*.price_usd_per_gpu_hour"; }
+
 bool is_size(const std::string& key) {
   const std::string pattern = pattern_of(key).key;
   return pattern == "site.*.gpus" || pattern == "site.*.it_mw" || pattern == "site.*.capex_usd_per_gpu" ||
@@ -67,15 +69,13 @@ class Warnings {
  public:
   explicit Warnings(const Company& company) : company_(company), said_(company) {
     for (const Usual& each : usual_ranges()) rows_.emplace(each.key, &each);
-    // A site whose size is wrong must not accuse what is measured against it.
-    for (const Setting& each : company.settings) {
-      if (!is_size(each.key)) continue;
-      check(each);
-      if (!problems_.empty()) said_.distrust_sites();
-    }
-    for (const Setting& each : company.settings) {
-      if (!is_size(each.key)) check(each);
-    }
+    // A price or a site's size that is wrong must not accuse what is measured against it.
+    check_all(is_price);
+    if (!problems_.empty()) said_.distrust_prices();
+    const std::size_t prices = seen_.size();
+    check_all(is_size);
+    if (seen_.size() > prices) said_.distrust_sites();
+    check_all([](const std::string& key) { return !is_price(key) && !is_size(key); });
     if (problems_.empty()) check_margin();
   }
   std::vector<config::Problem> sorted() const { return problems_.sorted(); }
@@ -83,6 +83,13 @@ class Warnings {
  private:
   void add(const Place& place, const std::string& problem, const std::string& why, const std::string& remedy) {
     if (seen_.insert(config::to_string(place)).second) problems_.add(place, problem, why, remedy);
+  }
+
+  template <class Which>
+  void check_all(const Which& which) {
+    for (const Setting& each : company_.settings) {
+      if (which(each.key)) check(each);
+    }
   }
 
   void check(const Setting& setting) {

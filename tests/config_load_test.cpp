@@ -80,6 +80,14 @@ TEST(ConfigBroken, MonthsAndSetsAreCheckedLikeTheFile) {
             "--set site.abilene.pue:1:18: 'pue' is 0.9 (it must be 1 or more); give a number 1 or more");
 }
 
+// Objects without an owner read no memory of others.
+TEST(ConfigBroken, NoEntityAtAll) {
+  const std::string said = problems_of({.file = demo, .sets = {"entity=[]"}});
+  EXPECT_EQ(said.find("--set entity:1:8: 'entity' has 0 entries (at least 1 must be there); add a [[entity]]"),
+            0U)
+      << said;
+}
+
 // The matrix that a message proposes is valid, and leaves nothing to say.
 TEST(ConfigBroken, ProposedCorrelationLoads) {
   const std::string message = problems_of({.file = source_dir + "/tests/broken/correlation_not_psd.toml"});

@@ -241,7 +241,7 @@ DelayParams Loading::delay_of(std::int32_t index, const std::string& stream_name
 std::int32_t Loading::entity_of(const Table& table) const {
   const std::int32_t index = table.ref("entity", entities.ids, false);
   if (index < 0) {  // the parent is last
-    const auto parent = static_cast<std::int32_t>(entities.size()) - 1;
+    const auto parent = static_cast<std::int32_t>(data.entity.size()) - 1;
     const auto at = std::find(entity_index.begin(), entity_index.end(), parent);
     const auto source = static_cast<std::size_t>(at - entity_index.begin());
     if (source < entities.size()) table.assume("entity", '"' + entities.ids[source] + '"');

@@ -170,7 +170,8 @@ class Merge {
     }
     for (Node& each : over.items) {
       if (each.key == "id" && base.find("id") != nullptr) continue;
-      lay_key(base, std::move(each), path_to(path, each.key));
+      const std::string at = path_to(path, each.key);
+      lay_key(base, std::move(each), at);
     }
   }
 

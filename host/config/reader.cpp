@@ -386,7 +386,8 @@ void Table::in_order(std::string_view first, std::string_view second) const {
 }
 
 void Table::stand(std::string_view key, const std::string& value, std::vector<Setting::Number> numbers) const {
-  if (node_->find(key) == nullptr) node_->stands.try_emplace(std::string(key), value, std::move(numbers));
+  if (node_->find(key) == nullptr)
+    node_->stands.try_emplace(std::string(key), Node::Stand{value, std::move(numbers)});
 }
 
 void Table::assume(std::string_view key, const std::string& value) const { stand(key, value, {}); }
@@ -394,8 +395,8 @@ void Table::assume(std::string_view key, const std::string& value) const { stand
 void Table::inherit(std::string_view key, const Table& from) const {
   const Node* node = from.node_->find(key);
   if (node == nullptr || node_->find(key) != nullptr) return;
-  node_->stands.try_emplace(std::string(key), value_text(*node), numbers_of(*node), node->place,
-                            from.node_->title);
+  node_->stands.try_emplace(std::string(key),
+                            Node::Stand{value_text(*node), numbers_of(*node), node->place, from.node_->title});
 }
 
 std::string origin_text(const Setting& setting) {

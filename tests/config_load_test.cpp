@@ -80,6 +80,14 @@ TEST(ConfigBroken, MonthsAndSetsAreCheckedLikeTheFile) {
             "--set site.abilene.pue:1:18: 'pue' is 0.9 (it must be 1 or more); give a number 1 or more");
 }
 
+// Objects without an owner read no memory of others.
+TEST(ConfigBroken, NoEntityAtAll) {
+  const std::string said = problems_of({.file = demo, .sets = {"entity=[]"}});
+  EXPECT_EQ(said.find("--set entity:1:8: 'entity' has 0 entries (at least 1 must be there); add a [[entity]]"),
+            0U)
+      << said;
+}
+
 // The matrix that a message proposes is valid, and leaves nothing to say.
 TEST(ConfigBroken, ProposedCorrelationLoads) {
   const std::string message = problems_of({.file = source_dir + "/tests/broken/correlation_not_psd.toml"});
@@ -93,6 +101,65 @@ TEST(ConfigBroken, ProposedCorrelationLoads) {
   }
   EXPECT_EQ(sets.size(), 5U);
   EXPECT_EQ(problems_of({.file = demo, .sets = sets}), "");
+}
+
+// The whole commitment, or what of it is not drawn: one company.
+TEST(ConfigKeys, ACommitmentIsTheBalanceAndTheUndrawn) {
+  const std::string file = source_dir + "/configs/lakeside-template.toml";
+  const Company base = load_company({.file = file});
+  const Company whole = load_company({.file = file, .sets = {"tranche.senior-loan.commitment_musd=590"}});
+  EXPECT_EQ(base.data.tranche.at(0).balance, 190'000);
+  EXPECT_EQ(base.data.tranche.at(0).commitment, 400'000);
+  EXPECT_EQ(whole.data.tranche.at(0).commitment, 400'000);
+  EXPECT_EQ(whole.overrides.size(), 2U);  // 'undrawn_musd' went
+}
+
+// Taking out every correlation, which is one table, and a covenant's consequences.
+TEST(ConfigOverlays, WhatIsTakenOutIsGone) {
+  const Company company =
+      load({"correlation.remove=['demand_training', 'demand_inference', 'price', 'rate', 'spread']"});
+  for (std::size_t i = 0; i < kFactorCount; ++i) {
+    for (std::size_t j = 0; j < kFactorCount; ++j)
+      EXPECT_EQ(company.data.parameters.correlation[i][j], i == j ? 1.0F : 0.0F);
+  }
+  const std::string file = source_dir + "/configs/lakeside-template.toml";
+  const auto sets = [](const char* what) { return "covenant.dscr." + std::string(what); };
+  const Company calm =
+      load_company({.file = file,
+                    .sets = {sets("consequences=[]"),
+                             sets("remove=['grace_months', 'margin_step_per_year', 'acceleration_months']")}});
+  EXPECT_EQ(calm.data.covenant.at(0).targets, 0);
+  EXPECT_EQ(calm.data.covenant.at(0).cash_sweep, 0);
+  EXPECT_NE(calm.hash, load_company({.file = file}).hash);
+  EXPECT_NE(problems_of({.file = file, .sets = {sets("consequences=[]")}}), "") << "grace without consequences";
+}
+
+// Every number that the loader read stands in the settings, at the place where it is written.
+TEST(ConfigSettings, AreWhatTheCompanyRunsOn) {
+  const Company company = load_company({.file = demo, .sets = {"site.abilene.unplanned_months=4"}});
+  std::map<std::string, const config::Setting*> by_key;
+  std::string canonical;
+  for (const config::Setting& each : company.settings) {
+    EXPECT_TRUE(by_key.emplace(each.key, &each).second) << each.key << " twice";
+    if (each.origin == config::Setting::Origin::written) {
+      EXPECT_NE(company.canonical_text.find(each.key + " = " + each.value + "\n"), std::string::npos)
+          << each.key;
+      canonical += each.key + " = " + each.value + "\n";
+    }
+  }
+  EXPECT_EQ(canonical.size(), company.canonical_text.size());
+  const auto origin = [&](const char* key) {
+    const auto found = by_key.find(key);
+    return found == by_key.end() ? "absent" : without(origin_text(*found->second), source_dir + "/");
+  };
+  EXPECT_EQ(origin("site.abilene.unplanned_months"), "--set");
+  EXPECT_TRUE(origin("site.abilene.pue").ends_with(", [defaults.site]")) << origin("site.abilene.pue");
+  EXPECT_TRUE(origin("site.abilene.gpus").starts_with("configs/demo.toml:"));
+  for (const char* key :
+       {"site.abilene.entity", "site.abilene.cancel_date", "tranche.ddtl.cash_sweep",
+        "contract.orion-train.prepayment_credit_months", "on_plan.price", "entity.halcyon.reserve_months"})
+    EXPECT_EQ(origin(key), "default") << key;
+  EXPECT_EQ(by_key.at("site.abilene.entity")->value, "\"halcyon\"");
 }
 
 TEST(ConfigCompanies, AllLoad) {

@@ -231,7 +231,7 @@ const Files company = {
     {"shared/market.toml",
      "include = [\"rates.toml\"]\n[market.price]\neta = 0.9\nkappa = 0.5\n[rates]\nstart_share = 0.05\n"},
     {"shared/rates.toml", "[rates]\nstart_share = 0.04\nspread_share = 0.1\n"},
-    {"stress.toml", "[[site]]\nid = \"b\"\ngpus = 250\n[[site]]\nid = \"c\"\ngpus = 5\n"},
+    {"stress.toml", "[[site]]\nid = \"b\"\ngpus = 250\n[[site]]\nid = \"c\"\nnew = true\ngpus = 5\n"},
     {"worse.toml", "[market]\nprice.eta = 2\n[[site]]\nid = \"b\"\ngpus = 300\n"},
 };
 
@@ -262,8 +262,8 @@ TEST(ConfigReader, OverlaysAndSetsAreRecorded) {
             "site.b.gpus: 250 -> 300 at worse.toml:5:8\n"
             "site.a.gpus: 100 -> 7 at --set site.a.gpus:1:13\n"
             "market.price.kappa: 0.5 -> 1.5 at --set market.price.kappa:1:22\n"
-            "rates.name:  -> \"flat-curve\" at --set rates.name:1:12\n"
-            "rates.day:  -> 2026-06-30 at --set rates.day:1:11\n");
+            "rates.name:  -> \"flat-curve\" at --set rates.name:1:7\n"
+            "rates.day:  -> 2026-06-30 at --set rates.day:1:7\n");
 }
 
 TEST(ConfigReader, PlacesSurviveMerging) {
@@ -364,6 +364,202 @@ TEST(ConfigReader, BrokenFiles) {
   EXPECT_EQ(problems_of({.file = "no/such.toml"}, [](const Table&) {}),
             "no/such.toml:1:1: cannot read 'no/such.toml' (there is no file of that name); correct "
             "the path");
+}
+
+// ---- Overlays and --set: applied or refused, never ignored. ----
+
+const Files group = {{"x.toml", R"(
+[company]
+name = "Kappa Cloud"
+[market]
+price = { eta = 1.0, kappa = 2.0 }
+[[site]]
+id = "a"
+gpus = 100
+grid = { planned = 2026-06-30 }
+[[site]]
+id = "b"
+gpus = 200
+[[covenant]]
+id = "dscr"
+threshold = 1.1
+consequences = ["cash_trap"]
+[[covenant]]
+id = "liquidity"
+thresholds = [{ value = 5 }]
+)"}};
+
+struct Laid {
+  std::string problems{}, canonical{}, overrides{};
+};
+
+Laid lay(const std::string& overlay, std::vector<std::string> sets = {}) {
+  Files files = group;
+  std::vector<std::string> overlays;
+  if (!overlay.empty()) files["o.toml"] = overlay, overlays = {"o.toml"};
+  Laid laid;
+  try {
+    Document document(in_memory(std::move(files), std::move(sets), std::move(overlays)));
+    document.problems().throw_if_any();  // of --set
+    laid.canonical = document.canonical_text();
+    for (const Override& each : document.overrides())
+      laid.overrides += each.key + ": " + each.old_value + " -> " + each.new_value + "\n";
+  } catch (const ConfigError& error) {
+    laid.problems = error.what();
+  }
+  return laid;
+}
+
+TEST(ConfigOverlay, ChangesWhatItSays) {
+  struct Row {
+    const char* overlay;
+    const char* overrides;
+  };
+  for (const Row& row : {
+           Row{"[[site]]\nid = 'c'\nnew = true\ngpus = 5\n", "site.c:  -> {gpus = 5, id = \"c\"}\n"},
+           Row{"[[inflow]]\nid = 'i'\nnew = true\namount = 5\n", "inflow.i:  -> {amount = 5, id = \"i\"}\n"},
+           Row{"[[site]]\nid = 'b'\nremove = true\n", "site.b: {gpus = 200, id = \"b\"} -> \n"},
+           Row{"[[site]]\nid = 'a'\nremove = ['grid']\n", "site.a.grid: {planned = 2026-06-30} -> \n"},
+           Row{"[market]\nremove = true\n", "market: {price = {eta = 1, kappa = 2}} -> \n"},
+           Row{"[market.price]\nremove = ['eta']\nkappa = 3\n",
+               "market.price.eta: 1 -> \nmarket.price.kappa: 2 -> 3\n"},
+           Row{"remove = ['market']\n", "market: {price = {eta = 1, kappa = 2}} -> \n"},
+           Row{"[[covenant]]\nid = 'dscr'\nthresholds = [{ value = 2 }]\n",
+               "covenant.dscr.threshold: 1.1 -> \ncovenant.dscr.thresholds:  -> [{value = 2}]\n"},
+           Row{"[[covenant]]\nid = 'liquidity'\nthreshold_musd = 2\n",
+               "covenant.liquidity.thresholds: [{value = 5}] -> \ncovenant.liquidity.threshold_musd:  -> 2\n"},
+           Row{"[[covenant]]\nid = 'dscr'\nconsequences = []\n",
+               "covenant.dscr.consequences: [\"cash_trap\"] -> []\n"},
+           Row{"for = 'kappa cloud'\n[[site]]\nid = 'a'\ngpus = 7\n", "site.a.gpus: 100 -> 7\n"},
+           // What is there already is no override, in whatever form.
+           Row{"[[site]]\nid = 'a'\ngpus = 100.0\n", ""},
+       }) {
+    const Laid laid = lay(row.overlay);
+    EXPECT_EQ(laid.problems, "") << row.overlay;
+    EXPECT_EQ(laid.overrides, row.overrides) << row.overlay;
+    EXPECT_EQ(laid.canonical == lay("").canonical, std::string(row.overrides).empty()) << row.overlay;
+  }
+  EXPECT_EQ(lay("", {"site.b.remove=true"}).overrides, "site.b: {gpus = 200, id = \"b\"} -> \n");
+  EXPECT_EQ(lay("", {"site.a.remove=['grid']"}).overrides, "site.a.grid: {planned = 2026-06-30} -> \n");
+  EXPECT_EQ(lay("", {"market.price.eta=1.0"}).overrides, "");
+}
+
+TEST(ConfigOverlay, IsRefusedWhereItWouldChangeNothing) {
+  for (const auto& [overlay, says] : {
+           std::pair("[[site]]\nid = 'aa'\ngpus = 5\n",
+                     "o.toml:2:6: this company has no site aa (its ids are a, b); did you mean \"a\"?"),
+           {"[[site]]\nid = 'oslo'\ngpus = 5\n",
+            "o.toml:2:6: this company has no site oslo (its ids are a, b); correct the id, or write new = true "
+            "to "
+            "add it"},
+           {"[[inflow]]\nid = 'i'\n",
+            "o.toml:2:6: this company has no inflow i (it has none); correct the id, or write new = true to "
+            "add it"},
+           {"for = 'Lambda'\n[[covenant]]\nid = 'ltv'\nthreshold = 1\n",
+            "o.toml:1:7: 'for' is \"Lambda\" (the company is \"Kappa Cloud\"); lay it over the config of that "
+            "company\n"
+            "o.toml:3:6: this company has no covenant ltv (the overlay is for \"Lambda\"); correct the id, or "
+            "write "
+            "new = true to add it"},
+           {"for = 7\n[market.price]\neta = 3\n",
+            "o.toml:1:7: 'for' is a whole number (the name of a company is expected); write for = "
+            "\"CoreWeave\""},
+           {"[[site]]\nid = 'a'\nnew = true\ngpus = 5\n",
+            "o.toml:3:7: 'new' is true (there is a site a already); remove it, or give another id"},
+           {"[[site]]\nid = 'c'\nnew = false\n",
+            "o.toml:3:7: 'new' is false (only true is possible); write true, or remove it"},
+           {"[market]\n",
+            "o.toml:1:1: 'market' says nothing (a table is merged key by key, so that an empty one changes "
+            "nothing); "
+            "leave it out, or write remove = true in it"},
+           {"[market.price]\n",
+            "o.toml:1:1: 'market.price' says nothing (a table is merged key by key, so that an empty one "
+            "changes "
+            "nothing); leave it out, or write remove = true in it"},
+           {"[[site]]\nid = 'a'\n",
+            "o.toml:1:1: 'site.a' says nothing (a table is merged key by key, so that an empty one changes "
+            "nothing); "
+            "leave it out, or write remove = true in it"},
+           {"# nothing\n",
+            "o.toml:1:1: 'the overlay' says nothing (a table is merged key by key, so that an empty one "
+            "changes "
+            "nothing); leave it out"},
+           {"[market.price]\nremove = ['etta']\n",
+            "o.toml:2:11: \"etta\" cannot be removed ('market.price' has no such key); did you mean \"eta\"?"},
+           {"[[site]]\nid = 'a'\nremove = ['id']\n",
+            "o.toml:3:11: \"id\" cannot be removed (an object is known by it); write remove = true to take the "
+            "object out"},
+           {"[markt]\nremove = true\n",
+            "o.toml:1:1: 'markt' cannot be removed (it is not there); did you mean \"market\"?"},
+           {"remove = true\n",
+            "o.toml:1:10: 'remove' is true (the whole config would be gone); write remove = [\"key\"]"},
+           {"[market]\nremove = 7\n",
+            "o.toml:2:10: 'remove' is 7 (an array of keys, or true, is expected); write remove = [\"key\"]"},
+           {"[[site]]\nid = 'a'\nremove = true\ngpus = 5\n",
+            "o.toml:4:1: 'gpus' is of what is removed ('remove' is true); remove one of the two lines"},
+       }) {
+    EXPECT_EQ(lay(overlay).problems, says) << overlay;
+  }
+  for (const char* set : {"market={}", "market.price={}", "site.a.grid={}", "for=x", "include=[]"})
+    EXPECT_NE(lay("", {set}).problems, "") << set;
+}
+
+// ---- Where every value comes from. ----
+
+TEST(ConfigSettings, EachHasItsOrigin) {
+  const Files files = {
+      {"x.toml",
+       "include = [\"m.toml\"]\n[[site]]\nid = \"a\"\ngpus = 5\n[[site]]\nid = \"b\"\ngpus = 6\n"
+       "pue = 1.2\nquarters = [1, 2.5]\nsteps = [{ at = 3 }]\n"},
+      {"m.toml", "[defaults.site]\npue = 1.1\n"}};
+  Document document(in_memory(files, {"site.a.gpus=7"}));
+  const Table root = document.root();
+  const Table defaults = root.table("defaults").table("site");
+  defaults.number("pue");
+  for (const Table& site : root.tables("site")) {
+    site.number("gpus");
+    site.inherit("pue", defaults);
+    site.number("pue", {}, 1.1);
+    site.integer("priority", {}, 1);
+    site.flag("own", false);
+    site.text("name", "none");
+    site.choice<int>("kind", {{"hall", 0}, {"shed", 1}}, 1);
+    site.assume("lease", "never");
+    site.numbers("quarters", {}, {}, std::vector<double>{});
+    for (const Table& step : site.rows("steps")) step.number("at");
+  }
+  root.section("switches").flag("demand", true);
+  document.finish();
+  std::string text;
+  for (const Setting& each : document.settings())
+    text += each.key + " = " + each.value + "  # " + origin_text(each) + "\n";
+  EXPECT_EQ(text,
+            "defaults.site.pue = 1.1  # m.toml:2\n"
+            "site.a.gpus = 7  # --set, was 5\n"
+            "site.a.id = \"a\"  # x.toml:3\n"
+            "site.a.kind = \"shed\"  # default\n"
+            "site.a.lease = never  # default\n"
+            "site.a.name = \"none\"  # default\n"
+            "site.a.own = false  # default\n"
+            "site.a.priority = 1  # default\n"
+            "site.a.pue = 1.1  # m.toml:2, [defaults.site]\n"
+            "site.b.gpus = 6  # x.toml:7\n"
+            "site.b.id = \"b\"  # x.toml:6\n"
+            "site.b.kind = \"shed\"  # default\n"
+            "site.b.lease = never  # default\n"
+            "site.b.name = \"none\"  # default\n"
+            "site.b.own = false  # default\n"
+            "site.b.priority = 1  # default\n"
+            "site.b.pue = 1.2  # x.toml:8\n"
+            "site.b.quarters = [1, 2.5]  # x.toml:9\n"
+            "site.b.steps[0].at = 3  # x.toml:10\n"
+            "switches.demand = true  # default\n");
+  for (const Setting& each : document.settings()) {
+    if (each.key != "site.b.quarters") continue;
+    ASSERT_EQ(each.numbers.size(), 2U);
+    EXPECT_EQ(each.numbers[1].value, 2.5);
+    EXPECT_EQ(to_string(each.numbers[1].place), "x.toml:9:16");
+  }
 }
 
 TEST(ConfigReader, HashIsOfTheEffectiveConfig) {

@@ -865,7 +865,7 @@ TEST(HandConfig, NotesAgreedInTheConfigComeInOnTheirDate) {
 id = "agreed"
 kind = "notes"
 balance_musd = 0.0
-commitment_musd = 40.0
+undrawn_musd = 40.0
 issue_date = 2026-06-30
 fixed_rate_per_year = 0.09
 maturity = 2031-06-30

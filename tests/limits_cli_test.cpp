@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "fuzz.hpp"
 #include "program.hpp"
 
 namespace headroom {
@@ -161,6 +162,33 @@ TEST_F(LimitsTest, AnElementWithoutAnIdIsTheOneProblem) {
   const Result result = check({config(demo)});
   EXPECT_TRUE(contains(result.err, "'id' is missing from [[site]]")) << result.err;
   EXPECT_FALSE(contains(result.err, "nothing has this id")) << result.err;
+}
+
+// The same damage as in fuzz_test.cpp, through the program: a config that is refused prints nothing and ends in
+// 2, any other runs to the end.
+TEST_F(LimitsTest, ADamagedConfigEndsInExit0Or2) {
+  int ran = 0, refused = 0;
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    std::string text = Damage(77'000 + i).of(read(kDemo));
+    if (const std::size_t at = text.find("\"market.toml"); at != text.npos)
+      text.replace(at, 12, "\"" + kConfigs + "/market.toml");
+    const Words words = {i % 3 == 0 ? "check" : i % 3 == 1 ? "plan" : "run", config(text)};
+    Words with = words;
+    if (words[0] == "run") with.insert(with.end(), {"--paths", "500", "--quiet"});
+    const Result result = run(with);
+    if (result.code == 0) {
+      ++ran;
+      EXPECT_NE(result.out, "");
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(result.code, 2) << i << result.err;
+    EXPECT_EQ(result.out, "") << i;
+    EXPECT_TRUE(contains(result.err, "toml:")) << i << result.err;
+    EXPECT_TRUE(contains(result.err, "in the config; nothing was run")) << i << result.err;
+  }
+  EXPECT_GT(ran, 10);
+  EXPECT_GT(refused, 10);
 }
 
 TEST_F(LimitsTest, ThreadsAreThoseOfTheJob) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program as the shell sees it: exit codes, output streams, files.
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "program.hpp"
 
@@ -87,6 +88,64 @@ TEST_F(ProgramTest, PlanAndCheck) {
   EXPECT_TRUE(contains(check.out, "no problem found"));
 }
 
+TEST_F(ProgramTest, WarningsBlockNothingUnlessAsked) {
+  const Words slip = {"--set", "site.abilene.power_usd_per_kwh=75"};
+  const std::string line = "--set site.abilene.power_usd_per_kwh:1:32: 'power_usd_per_kwh' is 75 (usual: ";
+  const auto with = [&](Words words, const Words& more) {
+    words.insert(words.end(), slip.begin(), slip.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const Result check = with({"check", kDemo}, {});
+  EXPECT_EQ(check.code, 0);
+  EXPECT_TRUE(contains(check.out, "\n1 warning: this looks like a slip of a unit\n" + line)) << check.out;
+  const Result paths = with({"run", kDemo, "--paths", "64"}, {});
+  EXPECT_EQ(paths.code, 0);
+  EXPECT_EQ(paths.err, "headroom: 1 number of the config looks like a slip of a unit; headroom check " + kDemo +
+                           " says which\n");
+  EXPECT_EQ(with({"plan", kDemo}, {}).err, paths.err);
+  for (const char* command : {"check", "plan", "run", "figures"}) {
+    const Result strict = with({command, kDemo}, {"--strict"});
+    EXPECT_EQ(strict.code, 2) << command;
+    EXPECT_EQ(strict.out, "") << command;
+    EXPECT_EQ(strict.err.find(line), 0U) << strict.err;
+    EXPECT_EQ(
+        run({command, kDemo, "--strict", command == std::string("run") ? "--paths=64" : "--months=60"}).code,
+        0);
+  }
+}
+
+TEST_F(ProgramTest, CheckAllSaysWhereEveryValueComesFrom) {
+  const auto all = [&](const Words& more) {
+    Words words = {"check", kDemo, "--all"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words).out;
+  };
+  const std::string base = all({});
+  EXPECT_TRUE(contains(base, "\nsite.abilene.gpus = 10000  # " + kDemo + ":")) << base.substr(0, 3000);
+  EXPECT_TRUE(contains(base, "\nsite.abilene.pue = 1.15  # " + kConfigs + "/market.toml:")) << base;
+  EXPECT_TRUE(contains(base, "\ntranche.ddtl.cash_sweep = false  # default\n"));
+  // One line differs, besides the hash and the list of overrides.
+  const std::string other = all({"--set", "site.abilene.pue=1.3"});
+  EXPECT_TRUE(contains(other, "\nsite.abilene.pue = 1.3  # --set\n"));
+  std::istringstream a(base), b(other);
+  std::string left, right;
+  int differ = 0;
+  const auto skip_to_settings = [](std::istringstream& text, std::string& line) {
+    while (std::getline(text, line) && !line.empty()) continue;
+  };
+  skip_to_settings(a, left), skip_to_settings(b, right);
+  while (std::getline(a, left) && std::getline(b, right)) differ += left != right ? 1 : 0;
+  EXPECT_EQ(differ, 1);
+  EXPECT_TRUE(a.peek() == EOF && b.peek() == EOF);
+
+  ASSERT_EQ(
+      run({"run", kDemo, "--paths", "64", "--out", path("results"), "--set", "site.abilene.pue=1.3"}).code, 0);
+  const std::string inputs = read(folder_ / "results" / "inputs.toml");
+  EXPECT_TRUE(contains(inputs, "\n# site.abilene.pue = 1.3  # --set\n")) << inputs;
+  EXPECT_TRUE(contains(inputs, "\n# tranche.ddtl.cash_sweep = false  # default\n"));
+}
+
 TEST_F(ProgramTest, APlanSaysWhatItIsOf) {
   const std::string key = "site.abilene.unplanned_months";
   const Result plan = run({"plan", kDemo, "--set", key + "=4"});
@@ -94,12 +153,45 @@ TEST_F(ProgramTest, APlanSaysWhatItIsOf) {
   EXPECT_NE(plan.out.substr(0, plan.out.find('\n')), run({"plan", kDemo}).out.substr(0, plan.out.find('\n')));
 }
 
-TEST_F(ProgramTest, APlanBeyondTheLedgerIsNotToBeTrusted) {
-  const Result plan = run({"plan", kDemo, "--set", "entity.halcyon.sga_fixed_musd_per_month=100000"});
-  EXPECT_EQ(plan.code, 3);
-  EXPECT_TRUE(contains(plan.err, "violates identities of the model (")) << plan.err;
-  EXPECT_TRUE(contains(plan.err, "out of range")) << plan.err;
-  EXPECT_TRUE(contains(plan.err, "Look for an amount of a wrong size in the config")) << plan.err;
+// A loan that falls due at once, and nobody to refinance it.
+TEST_F(ProgramTest, APlanThatIsNotFundedSaysSoFirst) {
+  const Result funded = run({"plan", kDemo});
+  EXPECT_FALSE(contains(funded.out, "not funded")) << funded.out;
+  EXPECT_TRUE(contains(funded.out, "The plan itself breaches\n  2030-09  DSCR\n")) << funded.out;
+
+  const Result plan = run({"plan", kDemo, "--set", "tranche.notes-2030.maturity=2026-12-31", "--set",
+                           "tranche.notes-2030.remove=['refinanceable', 'refinance_spread_per_year', "
+                           "'refinance_months']",
+                           "--set", "entity.halcyon.cash_musd=100"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  const std::size_t said = plan.out.find("The plan is not funded\n  from 2026-"), table = plan.out.find("2Q26");
+  EXPECT_LT(said, table) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "Halcyon Compute Inc. lacks cash: ")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "The plan itself breaches\n  2026-")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "Minimum liquidity\n")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "  USD million, until 2026-12")) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "  cash at as_of                               100.0\n")) << plan.out;
+  const Result borrower =
+      run({"plan", kConfigs + "/coreweave-1q26.toml", "--set", "site.build-2026-h2-c.unplanned_months=0",
+           "--set", "contract.meta-2026-a.price_usd_per_gpu_hour=0.8"});
+  EXPECT_TRUE(contains(borrower.out, "Borrower of DDTL 4.0 cannot pay\n")) << borrower.out;
+}
+
+TEST_F(ProgramTest, AmountsBeyondTheLedgerAreRefused) {
+  const auto refused = [&](const std::string& set, const std::string& says) {
+    for (const char* command : {"check", "plan", "run"}) {
+      const Result result = run({command, kDemo, "--set", set});
+      EXPECT_EQ(result.code, 2) << command << " " << set;
+      EXPECT_TRUE(contains(result.err, says)) << result.err;
+      EXPECT_EQ(result.out, "");
+    }
+  };
+  refused("entity.halcyon.sga_fixed_musd_per_month=100000",
+          "demo.toml:6:8: the plan: an amount leaves the ledger (it ends "
+          "at 2^30 ledger units, 1073741 million USD); correct the amount that is too large, or raise "
+          "company.ledger_unit_usd\n--set entity.halcyon.sga_fixed_musd_per_month:");
+  refused("site.abilene.power_usd_per_kwh=1e9", "'power_usd_per_kwh' is 1000000000 (with it the amount is ");
+  refused("market.price.volatility_per_year.shortage=1e6", " of the first 256 paths: ");
 }
 
 TEST_F(ProgramTest, RunWritesFilesThatDoNotDependOnThreads) {

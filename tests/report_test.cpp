@@ -221,7 +221,7 @@ TEST_F(ReportTest, Terminal) {
   EXPECT_NE(text.find("Violated identities: 0\n"), std::string::npos);
   EXPECT_NE(text.find("minimum, liquidity"), std::string::npos);
   for (const std::string& line :
-       lines(text + plan_text(company_, scenario_, table_, guidance_) + check_text(company_, scenario_))) {
+       lines(text + plan_text(company_, scenario_, table_, {}, guidance_) + check_text(company_, scenario_))) {
     EXPECT_LE(width(line), 120U) << line;
   }
   risk_.violations = {3, 17, kCashIdentity};
@@ -327,7 +327,7 @@ TEST_F(ReportTest, BoundsThatAreNotThereAreEmpty) {
 }
 
 TEST_F(ReportTest, Plan) {
-  const std::string text = plan_text(company_, scenario_, table_, guidance_);
+  const std::string text = plan_text(company_, scenario_, table_, {}, guidance_);
   EXPECT_NE(text.find("2025 Jan-Oct reported"), std::string::npos);
   EXPECT_NE(text.find("2025 with reported"), std::string::npos);
   EXPECT_NE(text.find("revenue 2025"), std::string::npos);

@@ -444,21 +444,21 @@ class Suite {
     };
     static constexpr std::array<Kind, 4> kKinds = {{
         {"contract",
-         "[[contract]]\nid = \"more-{0}\"\nname = \"more\"\ncustomer = \"northbank\"\nsite = "
+         "[[contract]]\nid = \"more-{0}\"\nnew = true\nname = \"more\"\ncustomer = \"northbank\"\nsite = "
          "\"keflavik\"\npriority = {0}\n"
          "gpus = 100\nprice_usd_per_gpu_hour = 2.2\nstart = 2026-06-30\nterm_months = 36\n"},
         {"site",
-         "[[site]]\nid = \"more-{0}\"\nname = \"more\"\ngpu = \"gb200\"\ngpus = 100\nit_mw = 0.2\n"
+         "[[site]]\nid = \"more-{0}\"\nnew = true\nname = \"more\"\ngpu = \"gb200\"\ngpus = 100\nit_mw = 0.2\n"
          "grid = {{ planned = 2026-07-31, delay = \"grid\" }}\nbuilding = {{ planned = 2026-07-31, delay = "
          "\"building\" }}\n"
          "gpu_delivery = {{ planned = 2026-08-31, delay = \"gpus\" }}\norder_date = 2026-05-31\n"
          "capex_usd_per_gpu = 59000\nfit_out_musd_per_mw = 13.3\n"},
         {"tranche",
-         "[[tranche]]\nid = \"more-{0}\"\nname = \"more\"\nkind = \"term\"\nbalance_musd = "
+         "[[tranche]]\nid = \"more-{0}\"\nnew = true\nname = \"more\"\nkind = \"term\"\nbalance_musd = "
          "1.0\nspread_per_year = 0.03\n"
          "amortisation_start = 2026-06-30\namortisation_end = 2031-03-31\nmaturity = 2031-03-31\n"},
         {"covenant",
-         "[[covenant]]\nid = \"more-{0}\"\nname = \"more\"\nmetric = \"net_leverage\"\nwindow = "
+         "[[covenant]]\nid = \"more-{0}\"\nnew = true\nname = \"more\"\nmetric = \"net_leverage\"\nwindow = "
          "\"trailing_12\"\n"
          "tests = \"monthly\"\nfirst_test = 2026-06-30\nthreshold = 6.0\n"},
     }};

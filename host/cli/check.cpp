@@ -2,6 +2,7 @@
 #include "host/cli/options.hpp"
 #include "host/cli/streams.hpp"
 #include "host/report/report.hpp"
+#include "host/warn/warnings.hpp"
 
 namespace headroom::cli {
 
@@ -13,9 +14,14 @@ Usage check_usage() {
   usage.argument = "CONFIG";
   usage.about =
       "Reads CONFIG and lists all of its problems, each with file, line, column and remedy. If there are\n"
-      "none, it prints the totals of what was read: a section that is missing by mistake shows as a zero.\n";
+      "none, it prints the totals of what was read: a section that is missing by mistake shows as a zero.\n"
+      "Last come warnings: numbers that look like a slip of a unit. With --strict they are problems.\n";
+  usage.options.add_options()(
+      "all", "also print every value, a line each, with where it comes from: file and line, default or --set");
   add_config_options(usage);
-  usage.examples = "  headroom check configs/demo.toml\n";
+  usage.examples =
+      "  headroom check configs/demo.toml\n"
+      "  diff <(headroom check a.toml --all) <(headroom check b.toml --all)\n";
   return usage;
 }
 
@@ -26,6 +32,8 @@ int check_command(const Arguments& arguments) {
   if (!options) return kOk;
   const Company company = load(*options);
   show(report::check_text(company, company.data.view()));
+  if (options->count("all") != 0) show("\n" + report::setting_lines(company));
+  show(report::warning_lines(warnings_of(company)));
   return kOk;
 }
 

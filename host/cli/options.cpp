@@ -13,6 +13,8 @@
 
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
+#include "host/warn/trial.hpp"
+#include "host/warn/warnings.hpp"
 
 namespace headroom::cli {
 
@@ -82,6 +84,7 @@ void add_config_options(Usage& usage) {
       "files win");
   add("months", po::value<std::string>()->value_name("T"),
       "horizon in months, 1 to 240; replaces the config's");
+  add("strict", "refuse a config with a number that looks like a slip of a unit (headroom check warns of it)");
 }
 
 std::optional<po::variables_map> parse(const Usage& usage, const Arguments& arguments) {
@@ -153,8 +156,23 @@ Company load(const po::variables_map& options) {
   };
   sources.overlays = list("overlay");
   sources.sets = list("set");
-  if (options.count("months") == 0) return load_company(sources);
-  return load_company(sources, parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths));
+  std::optional<int> months;
+  if (options.count("months") != 0)
+    months = parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths);
+  Company company = load_company(sources, months);
+  try_company(company);
+  if (options.count("strict") != 0) {
+    if (const auto warnings = warnings_of(company); !warnings.empty()) throw config::ConfigError(warnings);
+  }
+  return company;
+}
+
+void say_warnings(const Company& company, const po::variables_map& options) {
+  const std::size_t count = warnings_of(company).size();
+  if (count == 0) return;
+  say(fmt::format("{} number{} of the config look{} like a slip of a unit; headroom check {} says which", count,
+                  count == 1 ? "" : "s", count == 1 ? "s" : "",
+                  options["config"].as<std::vector<std::string>>().front()));
 }
 
 std::uint64_t parse_paths(std::string_view option, std::string_view text) {

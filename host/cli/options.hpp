@@ -32,8 +32,10 @@ void add_config_options(Usage& usage);
 // option for a misspelt one.
 std::optional<po::variables_map> parse(const Usage& usage, const Arguments& arguments);
 
-// Loads the company of the parsed config options. Throws config::ConfigError.
+// Loads the company of the parsed config options. Throws config::ConfigError; with --strict also for warnings.
 Company load(const po::variables_map& options);
+// Says on standard error how many numbers look like a slip of a unit, if any do.
+void say_warnings(const Company& company, const po::variables_map& options);
 
 // 1000000, 1e6, 1M, 250k, 1_000_000: a whole number from 1 to 2^33 - 1 (parse_paths), or up to 2^64 - 1
 // (parse_seed). A whole number between two bounds (parse_count). The error, UsageError, names `option`.

@@ -191,7 +191,9 @@ int run_command(const Arguments& arguments) {
   invocation.command = {"headroom", "run"};
   invocation.command.insert(invocation.command.end(), arguments.begin(), arguments.end());
   const StopOnSignals guard(!invocation.folder.empty());
-  return run(load(*options), invocation);
+  const Company company = load(*options);
+  say_warnings(company, *options);
+  return run(company, invocation);
 }
 
 }  // namespace headroom::cli

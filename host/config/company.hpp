@@ -58,9 +58,10 @@ struct Company {
   std::vector<Guidance> guidance{};
   Totals totals{};
   std::vector<config::Override> overrides{};
-  std::string hash{};            // hash of canonical_text
-  std::string canonical_text{};  // the effective config
-  std::string inputs{};          // the effective config as one TOML file
+  std::string hash{};                       // hash of canonical_text
+  std::string canonical_text{};             // the effective config
+  std::string inputs{};                     // the effective config as one TOML file
+  std::vector<config::Setting> settings{};  // every value, written or not, by key
   ScenarioData data{};
 };
 

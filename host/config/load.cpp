@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -16,10 +17,9 @@ constexpr double kLedgerLimit = 1 << 30;
 
 std::uint32_t read_switches(const Table& root) {
   std::uint32_t switches = kAllSwitches;
-  const auto table = root.optional_table("switches");
-  if (!table) return switches;
+  const Table table = root.section("switches");
   for (const SwitchTraits& each : kSwitchTable) {
-    if (!table->flag(each.name, true)) switches &= ~static_cast<std::uint32_t>(each.bit);
+    if (!table.flag(each.name, true)) switches &= ~static_cast<std::uint32_t>(each.bit);
   }
   return switches;
 }
@@ -31,10 +31,9 @@ std::uint32_t read_variables_on_plan(const Table& root) {
                                                            {"spread", kSpreadOnPlan},
                                                            {"power", kPowerOnPlan}};
   std::uint32_t variables = 0;
-  const auto table = root.optional_table("on_plan");
-  if (!table) return variables;
+  const Table table = root.section("on_plan");
   for (const auto& [name, bit] : all) {
-    if (table->flag(name, false)) variables |= static_cast<std::uint32_t>(bit);
+    if (table.flag(name, false)) variables |= static_cast<std::uint32_t>(bit);
   }
   return variables;
 }
@@ -119,21 +118,26 @@ void total(Loading& in) {
 
 }  // namespace
 
+Range length() { return between(0.001, 12'000); }
+
 // ---- Layered. ----
 
 double Layered::number(std::string_view key, const Range& range) const {
+  if (defaults_) own_.inherit(key, *defaults_);
   std::optional<double> fallback;
   if (defaults_ && defaults_->has(key)) fallback = defaults_->number(key, range);
   return own_.number(key, range, fallback);
 }
 
 bool Layered::flag(std::string_view key) const {
+  if (defaults_) own_.inherit(key, *defaults_);
   std::optional<bool> fallback;
   if (defaults_ && defaults_->has(key)) fallback = defaults_->flag(key);
   return own_.flag(key, fallback);
 }
 
 std::int32_t Layered::ref(std::string_view key, const std::vector<std::string>& ids) const {
+  if (defaults_) own_.inherit(key, *defaults_);
   const std::int32_t fallback = defaults_ && defaults_->has(key) ? defaults_->ref(key, ids) : -1;
   return own_.has(key) || fallback < 0 ? own_.ref(key, ids) : fallback;
 }
@@ -161,7 +165,10 @@ Money Loading::ledger(double musd) const {
   return static_cast<Money>(std::llround(musd * 1e6 / ledger_unit_usd));
 }
 
-Real Loading::ledger_real(double musd) const { return static_cast<Real>(musd * 1e6 / ledger_unit_usd); }
+Real Loading::ledger_real(double musd, const Table& table, std::string_view key) const {
+  bounded(musd, table, key);
+  return static_cast<Real>(musd * 1e6 / ledger_unit_usd);
+}
 
 Money Loading::musd(const Table& table, std::string_view key, std::optional<double> fallback) const {
   return ledger(table.number(key, money_range(), fallback));
@@ -187,8 +194,16 @@ Money Loading::bounded(double musd, const Table& table, std::string_view key) co
 
 std::int32_t Loading::whole_month(const Table& table, std::string_view key,
                                   std::optional<std::int32_t> fallback) const {
-  if (fallback && !table.has(key)) return *fallback;
+  if (fallback && !table.has(key)) {
+    table.assume(key, *fallback >= kNever ? "never" : date_text(*fallback));
+    return *fallback;
+  }
   return static_cast<std::int32_t>(std::ceil(month(table, key)));
+}
+
+Real Loading::month(const Table& table, std::string_view key, std::optional<Real> fallback) const {
+  if (fallback && !table.has(key)) table.assume(key, *fallback >= kNeverReal ? "never" : date_text(*fallback));
+  return table.months(key, as_of, !fallback && table.has(key) ? kNeverReal : fallback);
 }
 
 bool Loading::past(const Table& table, std::string_view key) const {
@@ -225,7 +240,13 @@ DelayParams Loading::delay_of(std::int32_t index, const std::string& stream_name
 
 std::int32_t Loading::entity_of(const Table& table) const {
   const std::int32_t index = table.ref("entity", entities.ids, false);
-  if (index < 0) return static_cast<std::int32_t>(entities.size()) - 1;  // the parent is last
+  if (index < 0) {  // the parent is last
+    const auto parent = static_cast<std::int32_t>(data.entity.size()) - 1;
+    const auto at = std::find(entity_index.begin(), entity_index.end(), parent);
+    const auto source = static_cast<std::size_t>(at - entity_index.begin());
+    if (source < entities.size()) table.assume("entity", '"' + entities.ids[source] + '"');
+    return parent;
+  }
   return entity_index[static_cast<std::size_t>(index)];
 }
 
@@ -279,6 +300,7 @@ Company load_company(const config::Sources& sources, std::optional<int> months) 
   company.hash = document.hash();
   company.canonical_text = document.canonical_text();
   company.inputs = document.toml_text();
+  company.settings = document.settings();
   return company;
 }
 

@@ -21,6 +21,9 @@
 
 namespace headroom::config {
 
+// A length of time in months or years. Nothing takes less than an hour or more than a thousand years.
+Range length();
+
 // [[objects]] of one kind, in the file's order.
 struct Objects {
   std::vector<Table> tables{};
@@ -33,6 +36,9 @@ class Layered {
  public:
   Layered(Table own, std::optional<Table> defaults) : own_(own), defaults_(defaults) {}
   const Table& own() const { return own_; }
+  const Table& holder(std::string_view key) const {
+    return own_.has(key) || !defaults_ || !defaults_->has(key) ? own_ : *defaults_;
+  }
 
   double number(std::string_view key, const Range& range) const;
   Real real(std::string_view key, const Range& range) const { return static_cast<Real>(number(key, range)); }
@@ -67,14 +73,12 @@ struct Loading {
   Range money_range() const;
   Money musd(const Table& table, std::string_view key, std::optional<double> fallback = {}) const;
   Money signed_musd(const Table& table, std::string_view key) const;
-  Money ledger(double musd) const;                                             // rounded
-  Real ledger_real(double musd) const;                                         // not rounded
-  Money bounded(double musd, const Table& table, std::string_view key) const;  // for a product of keys
+  Money ledger(double musd) const;                                                // rounded
+  Real ledger_real(double musd, const Table& table, std::string_view key) const;  // bounded, not rounded
+  Money bounded(double musd, const Table& table, std::string_view key) const;     // for a product of keys
 
   // A date in months. If it is not a date: a month far away, so that one mistake is reported once.
-  Real month(const Table& table, std::string_view key, std::optional<Real> fallback = {}) const {
-    return table.months(key, as_of, !fallback && table.has(key) ? kNeverReal : fallback);
-  }
+  Real month(const Table& table, std::string_view key, std::optional<Real> fallback = {}) const;
   // The month that a date falls in; 0 for as_of.
   std::int32_t whole_month(const Table& table, std::string_view key,
                            std::optional<std::int32_t> fallback = {}) const;

@@ -96,14 +96,15 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   e.payables_capex = in.musd(table, "payables_capex_musd", 0.0);
   e.opening_ppe = in.musd(table, "ppe_net_musd");             // balance() subtracts what its sites have paid
   e.other_net_assets = in.signed_musd(table, "equity_musd");  // balance() turns it into other net assets
-  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", positive());
+  e.opening_ppe_life_months = table.real("ppe_remaining_life_months", length());
   const auto days = [&](std::string_view key) {
     return static_cast<Real>(table.number(key, between(0.0, 365.0)) / kDaysPerMonth);
   };
   e.receivable_months = days("receivable_days");
   e.payable_months_opex = days("payable_days_opex");
   e.payable_months_capex = days("payable_days_capex");
-  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", non_negative(), 0.0));
+  e.sga_fixed_month = in.ledger_real(table.number("sga_fixed_musd_per_month", in.money_range(), 0.0), table,
+                                     "sga_fixed_musd_per_month");
   e.sga_share_of_revenue = table.real("sga_share_of_revenue", share(), 0.0);
   e.cash_yield_share = table.real("cash_yield_share", share());
   e.reserve = in.musd(table, "reserve_musd", 0.0);
@@ -170,7 +171,7 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
   }
   const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
   if (t.commitment > 0 && !drawable) {
-    table.reject("commitment_musd", "nothing ever draws it",
+    table.reject(table.has("undrawn_musd") ? "undrawn_musd" : "commitment_musd", "nothing ever draws it",
                  "add draw_end and advance_rate (drawn against capex) or issue_date (paid in at once)");
   }
 }
@@ -252,6 +253,50 @@ void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   }
 }
 
+// No lender pays its borrower interest: the lowest rate that the terms allow, with the steps so far, is not
+// below zero.
+void refuse_negative_coupon(const Loading& in, const Table& table, const Tranche& t) {
+  constexpr Real rounding = 1e-6F;
+  const bool floating = table.has("spread_per_year");
+  if (floating && t.spread + t.floor < -rounding && t.hedged_share < 1.0F) {
+    table.reject("floor_per_year", fmt::format("with a spread of {:g} the coupon could be negative", t.spread),
+                 "raise it to minus the spread, or more");
+    return;
+  }
+  if (floating && t.spread + t.swap_rate < -rounding && t.hedged_share > 0.0F) {
+    table.reject("swap_rate_per_year", fmt::format("with a spread of {:g} the coupon is negative", t.spread),
+                 "correct one of the two");
+    return;
+  }
+  const Real least =
+      !floating ? t.fixed_rate : t.spread + (t.hedged_share > 0.0F ? min(t.floor, t.swap_rate) : t.floor);
+  Real steps = 0.0F;
+  std::size_t step = static_cast<std::size_t>(t.first_step_up);
+  for (const Table& each : table.rows("step_ups")) {
+    steps += in.data.step_up[step++].add;
+    if (least + steps >= -rounding) continue;
+    each.reject("add_per_year", "with it the coupon could be negative", "correct it");
+    return;
+  }
+}
+
+// What is left to draw: given itself, or as the whole commitment, of which the balance is drawn.
+Money read_undrawn(const Loading& in, const Table& table, Money balance) {
+  if (!table.has("commitment_musd")) return in.musd(table, "undrawn_musd", 0.0);
+  if (table.has("undrawn_musd")) {
+    table.reject("commitment_musd", "'undrawn_musd' gives it already", "remove one of them");
+    return in.musd(table, "undrawn_musd");
+  }
+  const Money whole = in.musd(table, "commitment_musd");
+  if (whole < balance) {
+    table.reject("commitment_musd", "it is the whole, of which 'balance_musd' is drawn",
+                 "give the whole, or what is not drawn as undrawn_musd");
+  }
+  const Money undrawn = std::max(0, whole - balance);
+  table.assume("undrawn_musd", fmt::format("{}", undrawn * in.ledger_unit_usd / 1e6));
+  return undrawn;
+}
+
 void read_tranche(Loading& in, const Table& table) {
   Tranche t{};
   constexpr auto unknown = static_cast<TrancheKind>(-1);  // so that one mistake is reported once
@@ -266,7 +311,7 @@ void read_tranche(Loading& in, const Table& table) {
   if (!table.has("kind")) t.kind = unknown;
   t.entity = in.entity_of(table);
   t.balance = in.musd(table, "balance_musd");
-  t.commitment = in.musd(table, "commitment_musd", 0.0);
+  t.commitment = read_undrawn(in, table, t.balance);
   t.needs_window = table.flag("committed", true) ? 0 : 1;
   read_coupon(table, t);
   read_draws(in, table, t);
@@ -274,7 +319,7 @@ void read_tranche(Loading& in, const Table& table) {
   t.upfront_fee_share = table.real("upfront_fee_share", share(), 0.0);
   if (t.commitment == 0)
     forbid(table, {"committed", "commitment_fee_per_year", "upfront_fee_share"}, "nothing is left to draw",
-           "remove it, or add commitment_musd");
+           "remove it, or add undrawn_musd");
 
   t.maturity = in.whole_month(table, "maturity");
   if (in.past(table, "maturity")) {
@@ -301,6 +346,7 @@ void read_tranche(Loading& in, const Table& table) {
 
   read_repayment(in, table, t);
   read_step_ups(in, table, t);
+  refuse_negative_coupon(in, table, t);
   t.capitalises_interest = table.flag("draws_pay_interest", false) ? 1 : 0;
   if (t.capitalises_interest != 0 && !table.has("draw_end")) {
     table.reject("draws_pay_interest", "nothing is drawn against capex", "add draw_end and advance_rate");

@@ -97,7 +97,7 @@ void read_term(Loading& in, const Table& table, const Site& site, Contract& c) {
                    "correct it, or remove the contract");
     }
   }
-  if (counted) c.term_months = table.real("term_months", positive());
+  if (counted) c.term_months = table.real("term_months", length());
   if (site.running == 0 && table.has("start") && site.planned_ready_month < kNeverReal &&
       c.start_month < site.planned_ready_month - kStartToleranceMonths) {
     table.reject("start",
@@ -119,6 +119,7 @@ void read_prepayment(Loading& in, const Table& table, Contract& c) {
     forbid(table, {"prepayment_share", "prepayment_musd", "prepayment_date"},
            "the contract is in force at as_of", "give what is left of its prepayment as unearned_musd");
   }
+  if (c.prepayment > 0) table.assume("prepayment_date", "at the start");
   c.prepayment_month = c.prepayment > 0 ? in.whole_month(table, "prepayment_date", -1) : kNever;
   if (in.past(table, "prepayment_date")) {
     table.reject("prepayment_date", "what was paid by as_of stands in 'unearned_musd'", "correct one of them");
@@ -132,7 +133,7 @@ void read_prepayment(Loading& in, const Table& table, Contract& c) {
   if (c.prepayment <= 0)
     forbid(table, {"prepayment_date"}, "there is no prepayment", "remove it, or add prepayment_share");
   const Real left = c.running != 0 ? c.end_month : c.term_months;
-  c.credit_window_months = table.real("prepayment_credit_months", positive(), max(left, 1.0F));
+  c.credit_window_months = table.real("prepayment_credit_months", length(), max(left, 1.0F));
 }
 
 void read_rights(Loading& in, const Table& table, const Choice& renewal, const Choice& option, Contract& c) {
@@ -289,7 +290,7 @@ void read_on_demand(Loading& in) {
   p.backstop_end_month = in.month(table, "backstop_end", p.backstop_share > 0 ? kNeverReal : 0.0F);
   p.platform_share_start = table.real("platform_share_start", share());
   p.platform_share_end = table.real("platform_share_end", share());
-  p.platform_ramp_months = table.real("platform_ramp_months", positive());
+  p.platform_ramp_months = table.real("platform_ramp_months", length());
   p.platform_price_multiple = table.real("platform_price_multiple", positive());
   p.platform_cost_ratio = table.real("platform_cost_ratio", share());
 }

@@ -62,7 +62,7 @@ void read_demand(Loading& in, const Table& market) {
   DemandParams& p = in.data.parameters.demand;
   const Table demand = market.table("demand");
   p.training_share = demand.real("training_share", share());
-  const double halflife = demand.number("growth_halflife_months", positive());
+  const double halflife = demand.number("growth_halflife_months", length());
   const Fading training{demand.number("growth_training_per_year"),
                         demand.number("growth_training_long_run_per_year"), halflife};
   const Fading inference{demand.number("growth_inference_per_year"),
@@ -83,7 +83,7 @@ void read_demand(Loading& in, const Table& market) {
 
   const Table supply = market.table("supply");
   const Fading growth{supply.number("growth_per_year"), supply.number("growth_long_run_per_year"),
-                      supply.number("growth_halflife_months", positive())};
+                      supply.number("growth_halflife_months", length())};
   p.supply_response = supply.real("response", non_negative());
   p.supply_lag_month = to_real(1.0 / (12.0 * supply.number("lag_years", at_least(1.0 / 12.0))));
   p.start_tightness = supply.real("start_tightness");
@@ -274,7 +274,7 @@ void read_gpus(Loading& in, const derive::Ageing& common, double pass_through) {
       each.reject("planned", "prices at as_of know it already", "remove the launch, or correct the date");
     }
     in.data.launch.push_back(
-        {planned, each.real("ramp_months", positive()),
+        {planned, each.real("ramp_months", length()),
          in.delay_of(each.ref("delay", in.delays.ids), fmt::format("gpu/{}/launch", each.id()), each.place())});
     const double performance = each.number("performance_per_dollar", positive(), 0.0);
     const bool hedonic = !each.has("effect_log");

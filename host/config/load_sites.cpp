@@ -23,22 +23,29 @@ constexpr double kKwPerMw = 1000.0;
 // The monthly costs of an open site, which may come from [defaults.site].
 void read_costs(const Loading& in, const Layered& t, Site& s, double it_mw) {
   const double kw = it_mw * kKwPerMw;
+  const auto monthly = [&](double musd, std::string_view key) {
+    return in.ledger_real(musd, t.holder(key), key);
+  };
+  const auto by_kw = [&](std::string_view key) {
+    return monthly(kw * t.number(key, non_negative()) / 1e6, key);
+  };
+  const auto whole = [&](std::string_view key) { return monthly(t.number(key, non_negative()), key); };
   const double pue = t.number("pue", at_least(1.0));
   const double power_musd = kw * pue * kHoursPerMonth * t.number("power_usd_per_kwh", non_negative()) / 1e6;
   const double fixed = t.number("power_fixed_share", share());
-  s.power_fixed_month = in.ledger_real(power_musd * fixed);
-  s.power_floating_month = in.ledger_real(power_musd * (1.0 - fixed));
+  s.power_fixed_month = monthly(power_musd * fixed, "power_usd_per_kwh");
+  s.power_floating_month = monthly(power_musd * (1.0 - fixed), "power_usd_per_kwh");
   s.power_idle_share = t.real("power_idle_share", share());
-  s.lease_month = in.ledger_real(kw * t.number("lease_usd_per_kw_month", non_negative()) / 1e6);
-  s.facility_month = in.ledger_real(kw * t.number("facility_usd_per_kw_month", non_negative()) / 1e6);
-  s.staff_month = in.ledger_real(t.number("staff_musd_per_month", non_negative()));
-  s.prelaunch_month = in.ledger_real(t.number("prelaunch_musd_per_month", non_negative()));
+  s.lease_month = by_kw("lease_usd_per_kw_month");
+  s.facility_month = by_kw("facility_usd_per_kw_month");
+  s.staff_month = whole("staff_musd_per_month");
+  s.prelaunch_month = whole("prelaunch_musd_per_month");
   s.maintenance_share_month = static_cast<Real>(t.number("maintenance_share_per_year", share()) / 12.0);
 }
 
 void read_policy(const Layered& t, Site& s) {
   s.commissioning_months = t.real("commissioning_months", non_negative());
-  s.ramp_months = t.real("ramp_months", positive());
+  s.ramp_months = t.real("ramp_months", length());
   s.order_share = t.real("order_share", share());
   s.delivery_share = t.real("delivery_share", share());
   if (s.order_share + s.delivery_share > 1.0F + 1e-6F) {
@@ -56,7 +63,7 @@ void read_policy(const Layered& t, Site& s) {
   s.sunk_share = t.real("sunk_share", share());
   s.discretionary = t.flag("discretionary") ? 1 : 0;
   s.unplanned_months = t.real("unplanned_months", between(0.0, 120.0));
-  s.life_months = static_cast<Real>(12.0 * t.number("useful_life_years", positive()));
+  s.life_months = static_cast<Real>(12.0 * t.number("useful_life_years", length()));
   s.residual_share = t.real("residual_share", share());
 }
 

@@ -51,6 +51,11 @@ std::string to_string(const Place& place) {
   return fmt::format("{}:{}:{}", place.file, place.line, place.column);
 }
 
+std::string to_string(const Problem& problem) {
+  return fmt::format("{}:{}:{}: {}", printable(cut(problem.file, kMostBytes)), problem.line, problem.column,
+                     printable(problem.text));
+}
+
 void Problems::add(const Place& place, std::string_view problem, std::string_view why,
                    std::string_view remedy) {
   list_.push_back(
@@ -73,8 +78,7 @@ void Problems::throw_if_any() const {
 ConfigError::ConfigError(std::vector<Problem> problems) : problems_(std::move(problems)) {
   for (const Problem& each : problems_) {
     if (!text_.empty()) text_ += '\n';
-    text_ += fmt::format("{}:{}:{}: {}", printable(cut(each.file, kMostBytes)), each.line, each.column,
-                         printable(each.text));
+    text_ += to_string(each);
   }
 }
 

@@ -28,6 +28,8 @@ struct Problem {
   std::string text;  // "problem (why); remedy"
 };
 
+std::string to_string(const Problem& problem);  // one line, without control characters
+
 class Problems {
  public:
   void add(const Place& place, std::string_view problem, std::string_view why, std::string_view remedy);

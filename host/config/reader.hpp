@@ -61,6 +61,23 @@ Range between(double low, double high);
 struct Node;
 class Document;
 
+// One value of the effective config, with where it comes from.
+struct Setting {
+  enum class Origin { written, inherited, standard };  // inherited: from [defaults.site], say
+  struct Number {
+    double value;
+    Place place;
+  };
+  std::string key;              // site.abilene.pue
+  std::string value;            // as in canonical_text()
+  Origin origin;                // standard: the loader's default
+  Place place;                  // of the value; of a default: none, its file is empty
+  std::string from;             // inherited: the title of the table that has it
+  std::string was;              // written by an overlay or --set: the value that it replaced
+  std::vector<Number> numbers;  // of a number or a list of them
+};
+std::string origin_text(const Setting& setting);  // configs/demo.toml:12, [defaults.site]
+
 // One table of the config. Cheap to copy; valid while its document lives. A key without a fallback is
 // required. After a problem every reader returns its fallback, or else a value inside the range.
 class Table {
@@ -96,7 +113,12 @@ class Table {
     names.reserve(choices.size());
     for (const auto& each : choices) names.emplace_back(each.first);
     const std::int32_t index = pick(key, names, !fallback);
-    if (index < 0) return fallback ? *fallback : choices.front().second;
+    if (index < 0) {
+      for (const auto& each : choices) {
+        if (fallback && each.second == *fallback) assume(key, '"' + std::string(each.first) + '"');
+      }
+      return fallback ? *fallback : choices.front().second;
+    }
     return choices[static_cast<std::size_t>(index)].second;
   }
 
@@ -105,8 +127,10 @@ class Table {
   std::int32_t ref(std::string_view key, const std::vector<std::string>& ids, bool required = true) const;
   std::vector<std::int32_t> refs(std::string_view key, const std::vector<std::string>& ids) const;
 
-  // A missing table is one problem; reading from it adds no others.
+  // A missing table is one problem; reading from it adds no others. section(): it may be missing, and every key
+  // then has its fallback.
   Table table(std::string_view key) const;
+  Table section(std::string_view key) const;
   std::optional<Table> optional_table(std::string_view key) const;
   // [[key]]: tables() with an id each, rows() without ids.
   std::vector<Table> tables(std::string_view key, std::size_t at_least = 0) const {
@@ -123,6 +147,10 @@ class Table {
   Place place(std::string_view key) const;  // of the value; of the table if the key is missing
   // Checks the order of two dates, if both are given.
   void in_order(std::string_view first, std::string_view second) const;
+  // Says what stands for a key that is not written, where no reader's fallback does: a value, or another
+  // table's.
+  void assume(std::string_view key, const std::string& value) const;
+  void inherit(std::string_view key, const Table& from) const;
   // Reports "'key' is 3 (why); remedy".
   void reject(std::string_view key, std::string_view why, std::string_view remedy) const;
 
@@ -130,6 +158,8 @@ class Table {
   friend class Document;
   Table(Document& document, Node& node, bool absent) : document_(&document), node_(&node), absent_(absent) {}
 
+  Table unwritten(std::string_view key) const;
+  void stand(std::string_view key, const std::string& value, std::vector<Setting::Number> numbers) const;
   Node* ask(std::string_view key, std::string_view expected, bool required) const;
   std::vector<Node>* ask_list(std::string_view key, std::string_view expected, bool required) const;
   template <class T>
@@ -160,13 +190,13 @@ struct Sources {
 struct Override {
   std::string key;        // site.vineland-1.gpus
   std::string old_value;  // as in canonical_text(); empty if the key was not there before
-  std::string new_value;
+  std::string new_value;  // empty if the key was taken away
   Place place;
 };
 
 // A file may start with include = ["market.toml"]. The included file (path relative to this file, read once)
 // is the base, and this file is merged over it. Tables merge key by key, arrays of tables with ids merge by
-// id, anything else is replaced.
+// id, anything else is replaced. What overlays may do, and must say: host/config/merge.hpp.
 class Document {
  public:
   explicit Document(const Sources& sources);  // throws ConfigError when a file cannot be read or parsed
@@ -187,6 +217,8 @@ class Document {
   // The effective config as one TOML file without includes. Read again, it has the same canonical_text().
   std::string toml_text() const;
   std::string hash() const;
+  // Every value that the loader has read or assumed, by key. Call after all reading.
+  std::vector<Setting> settings() const;
 
  private:
   friend class Table;

@@ -150,14 +150,34 @@ Scenario on_plan(Scenario scenario) {
 
 std::vector<std::int32_t> plan_trace(const Scenario& scenario) { return trace_path(on_plan(scenario), 0, 0); }
 
-std::int32_t plan_violations(const Scenario& scenario) {
-  RunPlan one;
-  one.paths.count = 1;
+namespace {
+
+// On one CPU thread, without histograms; for a few paths.
+Outcomes simulate(const Scenario& scenario, const PathRange& paths) {
+  RunPlan run;
+  run.paths = paths;
+  run.threads = 1;
   const std::vector<BinRange> none(
       static_cast<std::size_t>(series_count(scenario)) * static_cast<std::size_t>(scenario.months),
       {0, kNotCounted});
-  std::int32_t kinds = 0;
-  make_cpu_backend()->simulate(on_plan(scenario), one, none).columns->read(kViolations, 0, {&kinds, 1});
+  return make_cpu_backend()->simulate(scenario, run, none);
+}
+
+}  // namespace
+
+std::vector<std::int32_t> plan_columns(const Scenario& scenario) {
+  const Outcomes outcome = simulate(on_plan(scenario), {.seed = 0, .first = 0, .count = 1});
+  std::vector<std::int32_t> values(static_cast<std::size_t>(outcome.layout.count()));
+  for (std::size_t c = 0; c < values.size(); ++c)
+    outcome.columns->read(static_cast<std::int32_t>(c), 0, {&values[c], 1});
+  return values;
+}
+
+std::int32_t plan_violations(const Scenario& scenario) { return plan_columns(scenario)[kViolations]; }
+
+std::vector<std::int32_t> path_violations(const Scenario& scenario, const PathRange& paths) {
+  std::vector<std::int32_t> kinds(paths.count);
+  simulate(scenario, paths).columns->read(kViolations, 0, kinds);
   return kinds;
 }
 

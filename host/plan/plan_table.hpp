@@ -36,8 +36,12 @@ struct PlanTable {
 
 // trace_path() of the scenario with every switch off: [series][months].
 std::vector<std::int32_t> plan_trace(const Scenario& scenario);
+// The columns of the plan's path (ColumnLayout).
+std::vector<std::int32_t> plan_columns(const Scenario& scenario);
 // The identities that the plan violates: Violation bits.
 std::int32_t plan_violations(const Scenario& scenario);
+// The same, path by path, on one CPU thread; for a few paths.
+std::vector<std::int32_t> path_violations(const Scenario& scenario, const PathRange& paths);
 
 // `plan`: from plan_trace().
 PlanTable plan_table(const Company& company, const Scenario& scenario, std::span<const std::int32_t> plan);

@@ -40,4 +40,22 @@ std::string check_text(const Company& company, const Scenario& scenario) {
   return text + override_lines(company);
 }
 
+std::string warning_lines(const std::vector<config::Problem>& warnings) {
+  if (warnings.empty()) return "";
+  std::string text = fmt::format("\n{} warning{}: this looks like a slip of a unit\n", warnings.size(),
+                                 warnings.size() == 1 ? "" : "s");
+  for (const config::Problem& each : warnings) text += to_string(each) + "\n";
+  return text;
+}
+
+std::string setting_lines(const Company& company, std::string_view before) {
+  std::string text;
+  for (const config::Setting& each : company.settings) {
+    text +=
+        fmt::format("{}{}\n", before,
+                    config::printable(fmt::format("{} = {}  # {}", each.key, each.value, origin_text(each))));
+  }
+  return text;
+}
+
 }  // namespace headroom::report

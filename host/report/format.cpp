@@ -75,7 +75,8 @@ std::string override_lines(const Company& company) {
   std::string text;
   for (const config::Override& each : company.overrides) {
     const std::string was = each.old_value.empty() ? "not in the config" : "was " + each.old_value;
-    text += "  " + config::printable(fmt::format("{} = {} ({})", each.key, each.new_value, was)) + "\n";
+    const std::string is = each.new_value.empty() ? "removed" : "= " + each.new_value;
+    text += "  " + config::printable(fmt::format("{} {} ({})", each.key, is, was)) + "\n";
   }
   return text;
 }

@@ -15,9 +15,11 @@ std::string inputs_toml(const Company& company, const RiskReport& risk, const Ru
   const std::uint64_t exact_paths = binned && risk.paths <= facts.exact_paths ? 1 : facts.exact_paths;
   return fmt::format(
       "# The config of run {}, with includes, overlays and --set. The same results, in one line:\n"
-      "# headroom run inputs.toml --paths {} --seed {} --first-path {}{}\n\n{}",
+      "# headroom run inputs.toml --paths {} --seed {} --first-path {}{}\n\n{}\n"
+      "# Every value, and where it came from.\n{}",
       facts.id, risk.paths, risk.seed, risk.first_path,
-      exact_paths == 0 ? "" : fmt::format(" --exact-paths {}", exact_paths), company.inputs);
+      exact_paths == 0 ? "" : fmt::format(" --exact-paths {}", exact_paths), company.inputs,
+      setting_lines(company, "# "));
 }
 
 std::string manifest_json(const Company& company, const RiskReport& risk, const RunFacts& facts,

@@ -107,13 +107,63 @@ std::string guidance_table(const Company& company, const std::vector<GuidanceChe
   return "\nPlan against what the company said (years include reported months)\n" + text.text();
 }
 
+// Breaches of the plan itself, first those that come first.
+std::string breach_lines(const Company& company, const PlanFunding& funding) {
+  std::vector<std::pair<std::int32_t, std::size_t>> breaches;
+  for (std::size_t v = 0; v < funding.first_breach.size(); ++v) {
+    if (funding.first_breach[v] < kNever) breaches.emplace_back(funding.first_breach[v], v);
+  }
+  if (breaches.empty()) return "";
+  std::sort(breaches.begin(), breaches.end());
+  std::string text = "\nThe plan itself breaches\n";
+  for (const auto& [month, v] : breaches) {
+    text +=
+        fmt::format("  {}  {}\n", month_label(company, month), config::printable(company.covenants[v].label));
+  }
+  return text;
+}
+
+std::string funding_text(const Company& company, const PlanFunding& funding) {
+  if (funding.funded()) return "";
+  std::string text = "\nThe plan is not funded\n";
+  if (funding.shortfall_musd > 0) {
+    text += fmt::format("  from {}  {} lacks cash: {} USD million at most\n",
+                        month_label(company, funding.first_shortfall),
+                        config::printable(company.entities.back().label), number(funding.shortfall_musd, 1));
+  }
+  for (std::size_t e = 0; e < funding.payment_default.size(); ++e) {
+    if (funding.payment_default[e] >= kNever) continue;
+    text += fmt::format("  from {}  {} cannot pay\n", month_label(company, funding.payment_default[e]),
+                        config::printable(company.entities[e].label));
+  }
+  Table table;
+  table.row({"USD million, until " + month_label(company, funding.last_month), "sources", "uses"});
+  table.rule();
+  for (const auto& [label, amount] : {std::pair("cash at as_of", funding.opening_cash),
+                                      {"cash flow from operations", funding.cfo},
+                                      {"debt drawn", funding.drawn},
+                                      {"equity agreed", funding.equity},
+                                      {"lacking, less what reserve accounts took", funding.lacking()}}) {
+    table.row({label, number(amount, 1), ""});
+  }
+  for (const auto& [label, amount] : {std::pair("capex", funding.capex),
+                                      {"debt repaid or converted", funding.repaid},
+                                      {"cash that is left", funding.closing_cash}}) {
+    table.row({label, "", number(amount, 1)});
+  }
+  table.rule();
+  table.row({"", number(funding.uses(), 1), number(funding.uses(), 1)});
+  return text + "\n" + table.text();
+}
+
 }  // namespace
 
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
-                      const std::vector<GuidanceCheck>& guidance) {
+                      const PlanFunding& funding, const std::vector<GuidanceCheck>& guidance) {
   return fmt::format("{}, plan as of {}: every shock at zero, every delay at its median (config {})\n",
                      config::printable(company.name), date_label(company, 0), company.hash) +
-         override_lines(company) + "\n" + figure_table(company, table) + guidance_table(company, guidance) +
+         override_lines(company) + funding_text(company, funding) + breach_lines(company, funding) + "\n" +
+         figure_table(company, table) + guidance_table(company, guidance) +
          headroom_table(company, scenario, table);
 }
 

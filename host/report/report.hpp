@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headroom/scenario.hpp"
 #include "host/config/company.hpp"
+#include "host/config/problems.hpp"
+#include "host/plan/funding.hpp"
 #include "host/plan/plan_table.hpp"
 #include "host/report/files.hpp"
 #include "host/risk/analysis.hpp"
@@ -39,12 +42,17 @@ struct RunFacts {
 std::string run_text(const Company& company, const Scenario& scenario, const RiskReport& risk,
                      const std::vector<GuidanceCheck>& guidance, const RunFacts& facts);
 
-// The plan by quarter and calendar year.
+// The plan by quarter and calendar year, what it breaches, and what it lacks.
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
-                      const std::vector<GuidanceCheck>& guidance);
+                      const PlanFunding& funding, const std::vector<GuidanceCheck>& guidance);
 
 // The totals of what was read from a config.
 std::string check_text(const Company& company, const Scenario& scenario);
+// What looks like a slip of a unit: a line each, with place and reason.
+std::string warning_lines(const std::vector<config::Problem>& warnings);
+// Every value of the config and every default, a line each, by key, with where it comes from; `before` begins
+// the line.
+std::string setting_lines(const Company& company, std::string_view before = "");
 
 // The number of manifest.json's form.
 constexpr int kManifestSchema = 1;
@@ -59,7 +67,8 @@ std::string covenants_csv(const Company& company, const RiskReport& risk);
 std::string monthly_csv(const Company& company, const RiskReport& risk);
 // Every observed figure: figure,value,low,high,standard_error,unit,words.
 std::string results_csv(const std::vector<Figure>& figures);
-// The config as it was used, one file with includes, overlays and --set in it, and how to repeat the run.
+// The config as it was used, one file with includes, overlays and --set in it, how to repeat the run, and
+// setting_lines() as comments.
 std::string inputs_toml(const Company& company, const RiskReport& risk, const RunFacts& facts);
 // Which run the files are of, how it came about, and their SHA-256.
 std::string manifest_json(const Company& company, const RiskReport& risk, const RunFacts& facts,

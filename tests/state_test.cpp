@@ -18,9 +18,15 @@
 namespace headroom {
 namespace {
 
-struct Company {
-  explicit Company(const std::string& file)
-      : data(load_company({.file = configs_dir + file}, 60).data),
+ScenarioData planned(const std::string& file) {
+  ScenarioData data = load_company({.file = configs_dir + file}, 60).data;
+  make_plan(data);
+  return data;
+}
+
+struct Prepared60 {
+  explicit Prepared60(const std::string& file)
+      : data(planned(file)),
         scenario(data.view()),
         rows(calendar_of(scenario)),
         layout(state_layout(scenario, rows)) {}
@@ -36,7 +42,7 @@ constexpr std::int32_t words_of(Slot<T> slot) {
 }
 
 TEST(State, EveryFieldHasANameAndAUnit) {
-  Company company("demo.toml");
+  Prepared60 company("demo.toml");
   std::set<std::string> structs;
   company.layout.for_each_slot([&]<class T>(Slot<T>, const char* name) {
     EXPECT_TRUE(structs.insert(name).second) << name;
@@ -51,7 +57,7 @@ TEST(State, EveryFieldHasANameAndAUnit) {
 
 TEST(State, EveryWordBelongsToOneStruct) {
   for (const char* file : config_files) {
-    Company company(file);
+    Prepared60 company(file);
     std::int32_t next = 0;
     company.layout.for_each_slot([&](auto slot, const char* name) {
       EXPECT_EQ(slot.first, next) << file << ": " << name;
@@ -62,7 +68,7 @@ TEST(State, EveryWordBelongsToOneStruct) {
 }
 
 TEST(State, CostsNothingForWhatNoObjectHas) {
-  Company plain("lakeside-template.toml"), group("coreweave-1q26.toml");
+  Prepared60 plain("lakeside-template.toml"), group("coreweave-1q26.toml");
   EXPECT_EQ(plain.layout.breach.count, plain.rows.plain ? 0 : plain.scenario.covenant.size);
   EXPECT_EQ(plain.layout.instalments.count, 0);
   EXPECT_LE(group.layout.words, 902) << "CoreWeave's";

@@ -46,11 +46,12 @@ Pattern pattern_of(const std::string& key) {
     found.last = word;
     if (part == 1 && lists.contains(kind)) {
       found.object = word;
-      word = "*";
+      word = std::string(1, '*');
     } else if (const auto row = word.find('['); row != std::string::npos) {
-      word = word.substr(0, row) + "[]";
+      word.resize(row), word += "[]";
     }
-    found.key += (part == 0 ? "" : ".") + word;
+    if (part > 0) found.key += '.';
+    found.key += word;
   }
   return found;
 }

@@ -146,8 +146,8 @@ struct Thread {
 __global__ void __launch_bounds__(kThreads, kBlocksAtLeast)
     simulate_paths(const __grid_constant__ Prepared prepared, const __grid_constant__ Job job) {
   const std::uint32_t threads = gridDim.x * kThreads;
-  std::uint32_t* const slab =
-      job.state + static_cast<std::size_t>(blockIdx.x) * static_cast<std::uint32_t>(prepared.layout.words) * kThreads;
+  std::uint32_t* const slab = job.state + static_cast<std::size_t>(blockIdx.x) *
+                                              static_cast<std::uint32_t>(prepared.layout.words) * kThreads;
   for (std::uint64_t block = std::uint64_t{blockIdx.x} * kThreads; block < job.count; block += threads) {
     const std::uint64_t index = block + threadIdx.x;
     const std::uint32_t warp = __ballot_sync(~0U, index < job.count);

@@ -2,8 +2,6 @@
 // Delivery and credit against closed forms: delays and their maximum, overrun, cancellation, the ramp, capex,
 // depreciation and the survival of customers. Random results must lie within k standard errors. Distributions
 // are those that the engine itself reports; parameters are in the tests.
-#include "headroom/model/site.hpp"
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -16,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "headroom/model/site.hpp"
 #include "host/config/derive.hpp"
 #include "host/cpu/trace.hpp"
 #include "host/engine/engine.hpp"

@@ -104,7 +104,8 @@ TEST(State, OnlyAssignedFieldsAreStored) {
   const auto place = [&](EntityState::Place field) {
     return (2 + EntityState::kWords + static_cast<std::size_t>(field)) * kStride + kLane;
   };
-  EXPECT_EQ(changed, (std::set<std::size_t>{place(EntityState::Place::gap), place(EntityState::Place::leverage)}));
+  EXPECT_EQ(changed,
+            (std::set<std::size_t>{place(EntityState::Place::gap), place(EntityState::Place::leverage)}));
   EXPECT_EQ(path.load(slot, 1).gap, 7);
 }
 

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/outcome.hpp"
 
 namespace headroom {

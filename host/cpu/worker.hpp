@@ -10,8 +10,8 @@
 #include <new>
 #include <vector>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "host/cpu/bin_counts.hpp"

@@ -222,11 +222,13 @@ WindowRow history_of(const HistoryMonth& h) {
 }
 
 // An owner's sums at the month ends of the history, oldest first: an entity's, or those of all entities.
-void open_windows(const Scenario& s, std::int32_t owner, std::span<const WindowRing> rings, CalendarData& rows) {
+void open_windows(const Scenario& s, std::int32_t owner, std::span<const WindowRing> rings,
+                  CalendarData& rows) {
   const bool group = owner == s.entity.size;
   WindowRow sum{};
   for (std::int32_t month = -12; month <= 0; ++month) {
-    const std::array<Money, kWindowFlows> sums = {sum.ebitda, sum.interest, sum.principal, sum.cfads, sum.contracted};
+    const std::array<Money, kWindowFlows> sums = {sum.ebitda, sum.interest, sum.principal, sum.cfads,
+                                                  sum.contracted};
     for (std::size_t f = 0; f < kWindowFlows; ++f)
       rows.opening_window[static_cast<std::size_t>(rings[f].at(month))] = sums[f];
     if (month == 0) break;
@@ -260,7 +262,8 @@ void add_windows(const Scenario& s, CalendarData& rows) {
   }
   rows.opening_window.assign(static_cast<std::size_t>(next), 0);
   for (std::int32_t owner = 0; owner <= s.group(); ++owner)
-    open_windows(s, owner, std::span(rings).subspan(static_cast<std::size_t>(owner) * kWindowFlows, kWindowFlows), rows);
+    open_windows(s, owner,
+                 std::span(rings).subspan(static_cast<std::size_t>(owner) * kWindowFlows, kWindowFlows), rows);
 }
 
 void end_group(CalendarData::GroupsData& groups) {
@@ -297,7 +300,8 @@ CalendarData calendar_of(const Scenario& s) {
     rows.place.push_back(s.site[i].running != 0 ? built : next++);
   for (std::int32_t c = 0; c < s.contract.size; ++c) {
     rows.step_down.push_back(s.contract[c].step_down_hazard_month > 0.0F ? step_downs++ : kNoPlace);
-    rows.damages.push_back(s.contract[c].running == 0 && s.contract[c].damages_share > 0.0F ? damages++ : kNoPlace);
+    rows.damages.push_back(s.contract[c].running == 0 && s.contract[c].damages_share > 0.0F ? damages++
+                                                                                            : kNoPlace);
   }
   for (std::int32_t i = 0; i < s.site.size; ++i) {
     for (std::int32_t c = 0; c < s.contract.size; ++c) {
@@ -349,7 +353,9 @@ Calendar CalendarData::view() const {
 }
 
 StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
-  const auto any = [](const auto& objects, auto&& has) { return std::any_of(objects.data, objects.data + objects.size, has); };
+  const auto any = [](const auto& objects, auto&& has) {
+    return std::any_of(objects.data, objects.data + objects.size, has);
+  };
   const bool by_draw = any(s.tranche, [](const Tranche& d) { return d.draw_term_months > 0; });
   const auto places = [](const std::vector<std::int32_t>& of) {
     return of.empty() ? 0 : *std::max_element(of.begin(), of.end()) + 1;

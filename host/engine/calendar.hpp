@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "headroom/calendar.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 

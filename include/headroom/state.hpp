@@ -48,31 +48,31 @@ struct StateField {
   };
 
 // Values drawn once for a path.
-#define HEADROOM_PATH_CONSTANTS(X)                                                                          \
-  X(Real, psi_training, "factor") /* growth uncertainty multipliers */                                      \
-  X(Real, psi_inference, "factor")                                                                          \
-  X(Real, xi, "factor")       /* ageing multiplier */                                                       \
+#define HEADROOM_PATH_CONSTANTS(X)                                     \
+  X(Real, psi_training, "factor") /* growth uncertainty multipliers */ \
+  X(Real, psi_inference, "factor")                                     \
+  X(Real, xi, "factor")       /* ageing multiplier */                  \
   X(Real, systemic, "normal") /* M */
 HEADROOM_STATE(PathConstants, HEADROOM_PATH_CONSTANTS)
 
-#define HEADROOM_MARKET_STATE(X)                                \
-  X(Real, log_demand_training, "log")                           \
-  X(Real, log_demand_inference, "log")                          \
-  X(Real, log_supply, "log")                                    \
-  X(Real, supply_gap, "log per year")                           \
-  X(Real, tightness, "log") /* q */                             \
-  X(Real, cycle, "log")     /* a */                             \
-  X(Real, rate_x, "per year")                                   \
-  X(Real, log_spread, "log")                                    \
-  X(Real, churn, "log")                                         \
-  X(Real, log_power, "log")                                     \
-  X(Real, utilisation, "share") /* v of the on-demand pool */   \
-  X(Real, short_rate, "per year")                               \
-  X(Real, spread_multiplier, "factor")                          \
-  X(Real, power_multiplier, "factor")                           \
-  X(Real, churn_multiplier, "factor")                           \
-  X(Real, usage, "share") /* of non-take-or-pay volume */       \
-  X(std::int32_t, regime, "Regime")                             \
+#define HEADROOM_MARKET_STATE(X)                              \
+  X(Real, log_demand_training, "log")                         \
+  X(Real, log_demand_inference, "log")                        \
+  X(Real, log_supply, "log")                                  \
+  X(Real, supply_gap, "log per year")                         \
+  X(Real, tightness, "log") /* q */                           \
+  X(Real, cycle, "log")     /* a */                           \
+  X(Real, rate_x, "per year")                                 \
+  X(Real, log_spread, "log")                                  \
+  X(Real, churn, "log")                                       \
+  X(Real, log_power, "log")                                   \
+  X(Real, utilisation, "share") /* v of the on-demand pool */ \
+  X(Real, short_rate, "per year")                             \
+  X(Real, spread_multiplier, "factor")                        \
+  X(Real, power_multiplier, "factor")                         \
+  X(Real, churn_multiplier, "factor")                         \
+  X(Real, usage, "share") /* of non-take-or-pay volume */     \
+  X(std::int32_t, regime, "Regime")                           \
   X(std::int32_t, window_open, "0 or 1")
 HEADROOM_STATE(MarketState, HEADROOM_MARKET_STATE)
 
@@ -86,29 +86,29 @@ HEADROOM_STATE(GpuState, HEADROOM_GPU_STATE)
 
 enum SiteStatus : std::int32_t { kWaiting, kOrdered, kCancelled, kNotOrdered };
 
-#define HEADROOM_SITE_STATE(X)                                                                          \
-  X(Real, ready, "month")                                                                               \
-  X(Real, delivery, "month") /* of its GPUs */                                                          \
-  X(Real, cost_multiplier, "factor")                                                                    \
-  X(Real, purchase_price, "USD per GPU-hour") /* market price of its GPU type when its GPUs came */     \
-  X(Money, capex, "ledger units")             /* cumulative, accrual */                                 \
-  X(Money, depreciated, "ledger units")       /* cumulative, with write-offs */                         \
+#define HEADROOM_SITE_STATE(X)                                                                      \
+  X(Real, ready, "month")                                                                           \
+  X(Real, delivery, "month") /* of its GPUs */                                                      \
+  X(Real, cost_multiplier, "factor")                                                                \
+  X(Real, purchase_price, "USD per GPU-hour") /* market price of its GPU type when its GPUs came */ \
+  X(Money, capex, "ledger units")             /* cumulative, accrual */                             \
+  X(Money, depreciated, "ledger units")       /* cumulative, with write-offs */                     \
   X(std::int32_t, status, "SiteStatus")
 HEADROOM_STATE(SiteState, HEADROOM_SITE_STATE)
 
 // The capacity of the site that is at work in the month: on line, and not yet taken by contracts.
-#define HEADROOM_SITE_MONTH(X)                              \
+#define HEADROOM_SITE_MONTH(X)                 \
   X(Real, online, "GPUs")   /* month's mean */ \
   X(Real, left, "GPUs")     /* likewise */     \
   X(Real, left_end, "GPUs") /* at the month end */
 HEADROOM_STATE(SiteMonth, HEADROOM_SITE_MONTH)
 
-#define HEADROOM_CUSTOMER_STATE(X)                                                                      \
-  X(Real, threshold, "hazard") /* unit exponential */                                                   \
-  X(Real, hazard, "hazard")    /* integrated intensity */                                               \
-  X(std::int32_t, default_month, "month")                                                               \
-  X(Money, fees, "ledger units") /* billed over the horizon, by all its contracts */                    \
-  X(Money, lost, "ledger units") /* contracted fees still to come of the contracts lost */              \
+#define HEADROOM_CUSTOMER_STATE(X)                                                               \
+  X(Real, threshold, "hazard") /* unit exponential */                                            \
+  X(Real, hazard, "hazard")    /* integrated intensity */                                        \
+  X(std::int32_t, default_month, "month")                                                        \
+  X(Money, fees, "ledger units")       /* billed over the horizon, by all its contracts */       \
+  X(Money, lost, "ledger units")       /* contracted fees still to come of the contracts lost */ \
   X(std::int32_t, left_month, "month") /* first loss of a contract: termination, default, loss of its site */
 HEADROOM_STATE(CustomerState, HEADROOM_CUSTOMER_STATE)
 
@@ -116,19 +116,19 @@ HEADROOM_STATE(CustomerState, HEADROOM_CUSTOMER_STATE)
 // customer's default.
 enum ContractStatus : std::int32_t { kOption, kPending, kInForce, kEnded, kTerminated, kReleased, kDefaulted };
 
-#define HEADROOM_CONTRACT_STATE(X)                                                                      \
-  X(Real, price, "USD per GPU-hour")                                                                    \
-  X(Real, end, "month") /* kNeverReal until the term has started */                                     \
-  X(Money, unearned, "ledger units") /* the part of the prepayment that is deferred revenue */          \
-  X(Money, last_fee, "ledger units") /* of the last month served: base of a recovery claim */           \
-  X(std::int32_t, status, "ContractStatus")                                                             \
-  X(std::int32_t, prepaid, "0 or 1")                                                                    \
+#define HEADROOM_CONTRACT_STATE(X)                                                             \
+  X(Real, price, "USD per GPU-hour")                                                           \
+  X(Real, end, "month")              /* kNeverReal until the term has started */               \
+  X(Money, unearned, "ledger units") /* the part of the prepayment that is deferred revenue */ \
+  X(Money, last_fee, "ledger units") /* of the last month served: base of a recovery claim */  \
+  X(std::int32_t, status, "ContractStatus")                                                    \
+  X(std::int32_t, prepaid, "0 or 1")                                                           \
   X(std::int32_t, renewals, "count")
 HEADROOM_STATE(ContractState, HEADROOM_CONTRACT_STATE)
 
 // Of a contract whose customer may ask for a lower price.
-#define HEADROOM_STEP_DOWN_STATE(X)    \
-  X(Real, threshold, "hazard") \
+#define HEADROOM_STEP_DOWN_STATE(X) \
+  X(Real, threshold, "hazard")      \
   X(Real, hazard, "hazard") /* integrated; very negative once stepped down */
 HEADROOM_STATE(StepDownState, HEADROOM_STEP_DOWN_STATE)
 
@@ -140,8 +140,8 @@ HEADROOM_STATE(DamagesState, HEADROOM_DAMAGES_STATE)
   X(Money, undrawn, "ledger units")                                                                      \
   X(Money, borrowing_base, "ledger units") /* advance rate x eligible capex not drawn against yet; grows \
                                               while a shut market delays draws */                        \
-  X(Real, spread, "per year") /* locked at the draws (weighted) or by refinancing */                     \
-  X(Real, margin, "per year") /* that breaches add, as of the last month end */                          \
+  X(Real, spread, "per year")              /* locked at the draws (weighted) or by refinancing */        \
+  X(Real, margin, "per year")              /* that breaches add, as of the last month end */             \
   X(std::int32_t, standing, "Standing")
 HEADROOM_STATE(TrancheState, HEADROOM_TRANCHE_STATE)
 
@@ -157,7 +157,7 @@ enum Standing : std::int32_t {
 
 // Of a tranche whose draws are repaid one by one: the instalment due each month, and the balance before the
 // month's draw. A Vintage is the amount of one draw.
-#define HEADROOM_INSTALMENTS(X)    \
+#define HEADROOM_INSTALMENTS(X)   \
   X(Money, level, "ledger units") \
   X(Money, before, "ledger units")
 HEADROOM_STATE(Instalments, HEADROOM_INSTALMENTS)
@@ -171,71 +171,71 @@ HEADROOM_STATE(Eligible, HEADROOM_ELIGIBLE)
 HEADROOM_STATE(Collateral, HEADROOM_COLLATERAL)
 
 // The flows of an entity's sites, contracts and pool in a month, and what it holds in them at the month end.
-#define HEADROOM_FLOWS(X)                                                                       \
-  X(Money, opex, "ledger units") /* before SG&A */                                              \
-  X(Money, capex, "ledger units")                                                               \
-  X(Money, depreciation, "ledger units") /* with write-offs */                                  \
-  X(Money, net_ppe, "ledger units")      /* of its sites */                                     \
-  X(Money, contract_revenue, "ledger units")                                                    \
-  X(Money, pool_revenue, "ledger units")                                                        \
-  X(Money, damages, "ledger units")                                                             \
-  X(Money, recoveries, "ledger units")                                                          \
-  X(Money, prepaid, "ledger units")                                                             \
-  X(Money, credited, "ledger units")                                                            \
-  X(Money, refunded, "ledger units")                                                            \
-  X(Money, forfeited, "ledger units")                                                           \
-  X(Money, backlog, "ledger units")                                                             \
-  X(Money, unearned, "ledger units")                                                            \
-  X(Real, online, "GPUs")                                                                       \
-  X(Real, sold, "GPUs")                                                                         \
-  X(Real, price_weight, "GPUs x USD per GPU-hour")       /* on line x market price */           \
+#define HEADROOM_FLOWS(X)                                                             \
+  X(Money, opex, "ledger units") /* before SG&A */                                    \
+  X(Money, capex, "ledger units")                                                     \
+  X(Money, depreciation, "ledger units") /* with write-offs */                        \
+  X(Money, net_ppe, "ledger units")      /* of its sites */                           \
+  X(Money, contract_revenue, "ledger units")                                          \
+  X(Money, pool_revenue, "ledger units")                                              \
+  X(Money, damages, "ledger units")                                                   \
+  X(Money, recoveries, "ledger units")                                                \
+  X(Money, prepaid, "ledger units")                                                   \
+  X(Money, credited, "ledger units")                                                  \
+  X(Money, refunded, "ledger units")                                                  \
+  X(Money, forfeited, "ledger units")                                                 \
+  X(Money, backlog, "ledger units")                                                   \
+  X(Money, unearned, "ledger units")                                                  \
+  X(Real, online, "GPUs")                                                             \
+  X(Real, sold, "GPUs")                                                               \
+  X(Real, price_weight, "GPUs x USD per GPU-hour")       /* on line x market price */ \
   X(Real, start_price_weight, "GPUs x USD per GPU-hour") /* on line x market price at as_of */
 HEADROOM_STATE(Flows, HEADROOM_FLOWS)
 
 // The debt of the entity that is being closed, over its tranches.
-#define HEADROOM_DEBT_MONTH(X)                                                                  \
-  X(Money, interest, "ledger units")                                                            \
-  X(Money, fees, "ledger units")                                                                \
-  X(Money, principal, "ledger units") /* scheduled, with that of finance leases */              \
-  X(Money, maturities, "ledger units")                                                          \
-  X(Money, drawn, "ledger units")                                                               \
-  X(Money, converted, "ledger units")                                                           \
-  X(Money, balance, "ledger units")                                                             \
-  X(Money, called, "ledger units")    /* balance accelerated without recourse to the parent */  \
-  X(Money, sweepable, "ledger units") /* balance of the tranches that take a sweep */           \
+#define HEADROOM_DEBT_MONTH(X)                                                                 \
+  X(Money, interest, "ledger units")                                                           \
+  X(Money, fees, "ledger units")                                                               \
+  X(Money, principal, "ledger units") /* scheduled, with that of finance leases */             \
+  X(Money, maturities, "ledger units")                                                         \
+  X(Money, drawn, "ledger units")                                                              \
+  X(Money, converted, "ledger units")                                                          \
+  X(Money, balance, "ledger units")                                                            \
+  X(Money, called, "ledger units")    /* balance accelerated without recourse to the parent */ \
+  X(Money, sweepable, "ledger units") /* balance of the tranches that take a sweep */          \
   X(Real, new_shares, "million")      /* by conversion */
 HEADROOM_STATE(DebtMonth, HEADROOM_DEBT_MONTH)
 
 // The balance sheet of an entity, and other figures that the next month needs.
-#define HEADROOM_ENTITY_STATE(X)                                                                          \
-  X(Money, cash, "ledger units")                                                                          \
-  X(Money, reserve, "ledger units") /* account for debt service */                                        \
-  X(Money, receivables, "ledger units")                                                                   \
-  X(Money, payables_opex, "ledger units")                                                                 \
-  X(Money, payables_capex, "ledger units")                                                                \
-  X(Money, ppe, "ledger units")                                                                           \
-  X(Money, deferred, "ledger units")                                                                      \
-  X(Money, debt, "ledger units")                                                                          \
-  X(Money, gap, "ledger units") /* payments that nobody made good */                                      \
-  X(Money, equity, "ledger units")                                                                        \
-  X(Money, paid_in, "ledger units")     /* by the parent, since the start */                              \
-  X(Money, distributed, "ledger units") /* to the parent, since the start */                              \
-  X(Real, leverage, "ratio")            /* debt over EBITDA, last quarter x 4; of the parent: the group's */ \
+#define HEADROOM_ENTITY_STATE(X)                                                                               \
+  X(Money, cash, "ledger units")                                                                               \
+  X(Money, reserve, "ledger units") /* account for debt service */                                             \
+  X(Money, receivables, "ledger units")                                                                        \
+  X(Money, payables_opex, "ledger units")                                                                      \
+  X(Money, payables_capex, "ledger units")                                                                     \
+  X(Money, ppe, "ledger units")                                                                                \
+  X(Money, deferred, "ledger units")                                                                           \
+  X(Money, debt, "ledger units")                                                                               \
+  X(Money, gap, "ledger units") /* payments that nobody made good */                                           \
+  X(Money, equity, "ledger units")                                                                             \
+  X(Money, paid_in, "ledger units")       /* by the parent, since the start */                                 \
+  X(Money, distributed, "ledger units")   /* to the parent, since the start */                                 \
+  X(Real, leverage, "ratio")              /* debt over EBITDA, last quarter x 4; of the parent: the group's */ \
   X(std::int32_t, default_month, "month") /* first month with a payment that nobody made good */
 HEADROOM_STATE(EntityState, HEADROOM_ENTITY_STATE)
 
 // Of the parent alone.
-#define HEADROOM_PARENT_STATE(X)                                        \
-  X(Money, tax_losses, "ledger units")                                  \
-  X(Money, liquidity, "ledger units") /* cash and undrawn revolver */   \
-  X(Money, issued_in_quarter, "ledger units")                           \
-  X(Real, shares, "million")                                            \
+#define HEADROOM_PARENT_STATE(X)                                      \
+  X(Money, tax_losses, "ledger units")                                \
+  X(Money, liquidity, "ledger units") /* cash and undrawn revolver */ \
+  X(Money, issued_in_quarter, "ledger units")                         \
+  X(Real, shares, "million")                                          \
   X(Real, share_price, "USD")
 HEADROOM_STATE(ParentState, HEADROOM_PARENT_STATE)
 
 // The consequences of covenant breaches for an entity, as of the last month end.
-#define HEADROOM_ENTITY_CONTROL(X)                                            \
-  X(std::int32_t, restrictions, "Restriction")                                \
+#define HEADROOM_ENTITY_CONTROL(X)             \
+  X(std::int32_t, restrictions, "Restriction") \
   X(Money, fee_due, "ledger units") /* waiver fees, paid next month */
 HEADROOM_STATE(EntityControl, HEADROOM_ENTITY_CONTROL)
 enum Restriction : std::int32_t {
@@ -244,36 +244,36 @@ enum Restriction : std::int32_t {
 };
 
 // The figures of a month end that covenants test, by entity and consolidated.
-#define HEADROOM_POSITION(X)             \
-  X(Money, debt, "ledger units")         \
-  X(Money, cash, "ledger units")         \
-  X(Money, liquidity, "ledger units")    \
+#define HEADROOM_POSITION(X)          \
+  X(Money, debt, "ledger units")      \
+  X(Money, cash, "ledger units")      \
+  X(Money, liquidity, "ledger units") \
   X(Money, backlog, "ledger units")
 HEADROOM_STATE(Position, HEADROOM_POSITION)
 
 // Sums over the entities closed so far.
-#define HEADROOM_GROUP_MONTH(X)                                                     \
+#define HEADROOM_GROUP_MONTH(X)                                                       \
   X(Money, upstream, "ledger units") /* distributions less what the parent paid in */ \
-  X(Money, revenue, "ledger units")                                                 \
-  X(Money, ebitda, "ledger units")                                                  \
-  X(Money, cash_interest, "ledger units")                                           \
-  X(Money, tax, "ledger units")                                                     \
-  X(Money, cfo, "ledger units")                                                     \
-  X(Money, capex, "ledger units")                                                   \
-  X(Money, net_income, "ledger units")                                              \
-  X(Money, forfeited, "ledger units")                                               \
-  X(Money, interest, "ledger units") /* as covenant windows count it */             \
-  X(Money, principal, "ledger units")                                               \
-  X(Money, cfads, "ledger units")                                                   \
-  X(Money, contracted, "ledger units")                                              \
-  X(Money, debt, "ledger units")                                                    \
-  X(Money, cash, "ledger units")                                                    \
-  X(Money, gap, "ledger units")                                                     \
-  X(Money, deferred, "ledger units")                                                \
-  X(Money, backlog, "ledger units")                                                 \
-  X(Real, online, "GPUs") /* as in Flows */                                         \
-  X(Real, sold, "GPUs")                                                             \
-  X(Real, price_weight, "GPUs x USD per GPU-hour")                                  \
+  X(Money, revenue, "ledger units")                                                   \
+  X(Money, ebitda, "ledger units")                                                    \
+  X(Money, cash_interest, "ledger units")                                             \
+  X(Money, tax, "ledger units")                                                       \
+  X(Money, cfo, "ledger units")                                                       \
+  X(Money, capex, "ledger units")                                                     \
+  X(Money, net_income, "ledger units")                                                \
+  X(Money, forfeited, "ledger units")                                                 \
+  X(Money, interest, "ledger units") /* as covenant windows count it */               \
+  X(Money, principal, "ledger units")                                                 \
+  X(Money, cfads, "ledger units")                                                     \
+  X(Money, contracted, "ledger units")                                                \
+  X(Money, debt, "ledger units")                                                      \
+  X(Money, cash, "ledger units")                                                      \
+  X(Money, gap, "ledger units")                                                       \
+  X(Money, deferred, "ledger units")                                                  \
+  X(Money, backlog, "ledger units")                                                   \
+  X(Real, online, "GPUs") /* as in Flows */                                           \
+  X(Real, sold, "GPUs")                                                               \
+  X(Real, price_weight, "GPUs x USD per GPU-hour")                                    \
   X(Real, start_price_weight, "GPUs x USD per GPU-hour")
 HEADROOM_STATE(GroupMonth, HEADROOM_GROUP_MONTH)
 
@@ -281,18 +281,18 @@ HEADROOM_STATE(GroupMonth, HEADROOM_GROUP_MONTH)
 #define HEADROOM_SWEEP(X) X(Money, left, "ledger units")
 HEADROOM_STATE(Sweep, HEADROOM_SWEEP)
 
-#define HEADROOM_COVENANT_STATE(X)                                                  \
-  X(std::int32_t, first_breach, "month") /* over all tests, cured or not */         \
+#define HEADROOM_COVENANT_STATE(X)                                          \
+  X(std::int32_t, first_breach, "month") /* over all tests, cured or not */ \
   X(std::int32_t, min_headroom, "fixed point or ledger units")
 HEADROOM_STATE(CovenantState, HEADROOM_COVENANT_STATE)
 
 // Of a covenant with cures, waivers or consequences.
-#define HEADROOM_BREACH_STATE(X)                                                                      \
-  X(std::int32_t, first_uncured, "month")                                                             \
-  X(std::int32_t, accelerated, "month")                                                               \
+#define HEADROOM_BREACH_STATE(X)                                                                          \
+  X(std::int32_t, first_uncured, "month")                                                                 \
+  X(std::int32_t, accelerated, "month")                                                                   \
   X(std::int32_t, months_in_breach, "months") /* since the first of the current uncured tests; 0: none */ \
-  X(std::int32_t, cures, "count")             /* used so far */                                       \
-  X(std::int32_t, cures_in_row, "count")                                                              \
+  X(std::int32_t, cures, "count")             /* used so far */                                           \
+  X(std::int32_t, cures_in_row, "count")                                                                  \
   X(std::int32_t, waivers, "count")
 HEADROOM_STATE(BreachState, HEADROOM_BREACH_STATE)
 
@@ -302,8 +302,8 @@ HEADROOM_STATE(BreachState, HEADROOM_BREACH_STATE)
   X(Money, waiver_fee, "ledger units")
 HEADROOM_STATE(CovenantPayment, HEADROOM_COVENANT_PAYMENT)
 
-#define HEADROOM_FIRST_BREACH(X)      \
-  X(std::int32_t, month, "month")     \
+#define HEADROOM_FIRST_BREACH(X)  \
+  X(std::int32_t, month, "month") \
   X(std::int32_t, covenant, "index")
 HEADROOM_STATE(FirstBreach, HEADROOM_FIRST_BREACH)
 
@@ -318,19 +318,19 @@ HEADROOM_STATE(Observed, HEADROOM_OBSERVED)
 #define HEADROOM_YEAR_SUM(X) X(Money, sum, "ledger units") /* of the calendar year so far */
 HEADROOM_STATE(YearSum, HEADROOM_YEAR_SUM)
 
-#define HEADROOM_PATH_TOTALS(X)                                  \
-  X(Money, quarter_fcf, "ledger units")                          \
-  X(Money, total_fcf, "ledger units")                            \
-  X(Money, peak_gap, "ledger units")                             \
-  X(Money, min_liquidity, "ledger units")                        \
-  X(std::int32_t, violations, "Violation")                       \
-  X(std::int32_t, glut_months, "months")                         \
-  X(Real, tightness, "sum over months")                          \
-  X(Real, price, "sum over months")                              \
-  X(Real, short_rate, "sum over months")                         \
-  X(Real, spread, "sum over months")                             \
-  X(Real, power, "sum over months")                              \
-  X(Real, churn, "sum over months")                              \
+#define HEADROOM_PATH_TOTALS(X)            \
+  X(Money, quarter_fcf, "ledger units")    \
+  X(Money, total_fcf, "ledger units")      \
+  X(Money, peak_gap, "ledger units")       \
+  X(Money, min_liquidity, "ledger units")  \
+  X(std::int32_t, violations, "Violation") \
+  X(std::int32_t, glut_months, "months")   \
+  X(Real, tightness, "sum over months")    \
+  X(Real, price, "sum over months")        \
+  X(Real, short_rate, "sum over months")   \
+  X(Real, spread, "sum over months")       \
+  X(Real, power, "sum over months")        \
+  X(Real, churn, "sum over months")        \
   X(Real, worst_delay, "months") /* over sites */
 HEADROOM_STATE(PathTotals, HEADROOM_PATH_TOTALS)
 
@@ -342,37 +342,37 @@ struct Slot {
 
 // The whole state, in order of place: struct, name, number of structs. state_layout() in host/engine sets the
 // numbers.
-#define HEADROOM_STATES(X)                                                                            \
-  X(PathConstants, constants)                                                                         \
-  X(MarketState, market)                                                                              \
-  X(LaunchState, launch)                                                                              \
-  X(GpuState, gpu)                                                                                    \
-  X(SiteState, site)                                                                                  \
-  X(SiteMonth, site_month)                                                                            \
-  X(CustomerState, customer)                                                                          \
-  X(ContractState, contract)                                                                          \
-  X(StepDownState, step_down)                                                                         \
-  X(DamagesState, damages)                                                                            \
-  X(TrancheState, tranche) /* the last is always empty: the revolver of an entity without one */      \
-  X(Instalments, instalments)                                                                         \
-  X(Vintage, vintage)                                                                                 \
-  X(Eligible, eligible)                                                                               \
+#define HEADROOM_STATES(X)                                                                             \
+  X(PathConstants, constants)                                                                          \
+  X(MarketState, market)                                                                               \
+  X(LaunchState, launch)                                                                               \
+  X(GpuState, gpu)                                                                                     \
+  X(SiteState, site)                                                                                   \
+  X(SiteMonth, site_month)                                                                             \
+  X(CustomerState, customer)                                                                           \
+  X(ContractState, contract)                                                                           \
+  X(StepDownState, step_down)                                                                          \
+  X(DamagesState, damages)                                                                             \
+  X(TrancheState, tranche) /* the last is always empty: the revolver of an entity without one */       \
+  X(Instalments, instalments)                                                                          \
+  X(Vintage, vintage)                                                                                  \
+  X(Eligible, eligible)                                                                                \
   X(Collateral, collateral) /* by tranche, then by entity for all of its lenders, then consolidated */ \
-  X(Flows, flows)           /* by entity */                                                           \
-  X(DebtMonth, debt_month)                                                                            \
-  X(EntityState, entity)                                                                              \
-  X(ParentState, parent)                                                                              \
-  X(EntityControl, entity_control)                                                                    \
-  X(Sweep, sweep)                                                                                     \
-  X(Position, position) /* by entity, then consolidated: Scenario::group() */                         \
-  X(WindowSum, window)                                                                                \
-  X(GroupMonth, group_month)                                                                          \
-  X(CovenantState, covenant)                                                                          \
-  X(BreachState, breach)                                                                              \
-  X(CovenantPayment, verdict)                                                                         \
-  X(FirstBreach, first_breach)                                                                        \
-  X(PathTotals, totals)                                                                               \
-  X(YearSum, year)                                                                                    \
+  X(Flows, flows)           /* by entity */                                                            \
+  X(DebtMonth, debt_month)                                                                             \
+  X(EntityState, entity)                                                                               \
+  X(ParentState, parent)                                                                               \
+  X(EntityControl, entity_control)                                                                     \
+  X(Sweep, sweep)                                                                                      \
+  X(Position, position) /* by entity, then consolidated: Scenario::group() */                          \
+  X(WindowSum, window)                                                                                 \
+  X(GroupMonth, group_month)                                                                           \
+  X(CovenantState, covenant)                                                                           \
+  X(BreachState, breach)                                                                               \
+  X(CovenantPayment, verdict)                                                                          \
+  X(FirstBreach, first_breach)                                                                         \
+  X(PathTotals, totals)                                                                                \
+  X(YearSum, year)                                                                                     \
   X(Observed, observed)
 
 #define HEADROOM_SLOT(type, name) Slot<type> name;
@@ -417,7 +417,8 @@ struct LaneMemory {
   // References to the words of a struct.
   template <class T>
   HEADROOM_HD typename T::In at(Slot<T> slot, std::int32_t i = 0) const {
-    return T::in(Row{Grid::row(words + static_cast<std::size_t>(slot.first + i * T::kWords) * Grid::kStride) + lane});
+    return T::in(
+        Row{Grid::row(words + static_cast<std::size_t>(slot.first + i * T::kWords) * Grid::kStride) + lane});
   }
   // A copy of a struct.
   template <class T>

@@ -99,8 +99,8 @@ HEADROOM_HD void leave(Real probability, Real u, auto&& state, auto&& flows) {
 
 // The customer is gone or the site will not come. The prepayment is refunded if the company failed, and
 // forfeited if the customer did.
-HEADROOM_HD void release(std::int32_t month, std::int32_t default_month, std::int32_t site_status,
-                         auto&& state, auto&& flows) {
+HEADROOM_HD void release(std::int32_t month, std::int32_t default_month, std::int32_t site_status, auto&& state,
+                         auto&& flows) {
   const std::int32_t with_site = select(site_status >= kCancelled, std::int32_t{kReleased}, state.status);
   const std::int32_t with_customer = select(month >= default_month, std::int32_t{kDefaulted}, with_site);
   const std::int32_t status = select(state.status <= kInForce, with_customer, state.status);
@@ -178,8 +178,7 @@ struct Service {
 // the rest by usage. The first month may start at the contract date, the last may stop at the end date.
 // `delivering`: some lane may be pending.
 template <bool delivering>
-HEADROOM_HD Service serve(const ContractTerms& x, Real usage, auto&& state, auto&& site,
-                          auto&& flows) {
+HEADROOM_HD Service serve(const ContractTerms& x, Real usage, auto&& state, auto&& site, auto&& flows) {
   const std::int32_t before = state.status;
   const Real end = state.end;
   const Real part = clamp(end - (x.t - 1.0F), 0.0F, 1.0F);
@@ -216,7 +215,8 @@ HEADROOM_HD void charge_damages(const ContractTerms& x, Real gpus_at_end, auto&&
 
 // The prepayment: received once, by a live contract, when it is due and enough GPUs are served.
 HEADROOM_HD void prepay(const ContractTerms& x, Real gpus_at_end, auto&& state, auto&& flows) {
-  const Money due = select(state.prepaid == 0, select(gpus_at_end > x.prepayment_after, x.prepayment_due, 0), 0);
+  const Money due =
+      select(state.prepaid == 0, select(gpus_at_end > x.prepayment_after, x.prepayment_due, 0), 0);
   const Money received = select(state.status == kPending, due, select(state.status == kInForce, due, 0));
   state.prepaid = select(received != 0, 1, state.prepaid);
   state.unearned += received;
@@ -234,8 +234,7 @@ constexpr std::int32_t kRecoveryMonths = 12;
 
 // After a default: a share of the claim (up to a number of months of the last fee), received over twelve
 // months.
-HEADROOM_HD Money recovery(std::int32_t month, std::int32_t default_month, Real claim_per_fee,
-                           auto&& state) {
+HEADROOM_HD Money recovery(std::int32_t month, std::int32_t default_month, Real claim_per_fee, auto&& state) {
   const Money claim = money(static_cast<Real>(state.last_fee) * claim_per_fee);
   const Money this_month =
       select(month > default_month, select(month <= default_month + kRecoveryMonths, claim, 0), 0);

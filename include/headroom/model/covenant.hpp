@@ -25,12 +25,12 @@ HEADROOM_HD void record_test(std::int32_t headroom, std::int32_t month, auto&& s
 
 // What a failed test needs and what it may use.
 struct Remedies {
-  Real missing;              // the amount that would have made the test pass
-  Money most;                // the most that a cure may be
-  Money parent_cash;         // above its minimum
-  Money debt;                // base of the waiver's fee
-  std::int32_t cures_left;   // over the whole horizon; 0 in a month that allows none
-  std::int32_t waivers_left; // likewise
+  Real missing;               // the amount that would have made the test pass
+  Money most;                 // the most that a cure may be
+  Money parent_cash;          // above its minimum
+  Money debt;                 // base of the waiver's fee
+  std::int32_t cures_left;    // over the whole horizon; 0 in a month that allows none
+  std::int32_t waivers_left;  // likewise
 };
 
 // A failed test is cured if the parent can pay, else waived if the lenders grant it, else a breach.

@@ -114,12 +114,12 @@ struct Waterfall {
 
 // What decides a waterfall: conditions that hold at the month end.
 struct Conditions {
-  Money upstream;         // of the parent: what its borrowers distributed, less what it paid in
-  Money revolver_room;    // of the parent: the undrawn revolver, 0 while draws are stopped
-  Money revolver_drawn;   // its balance
-  Money most_equity;      // of the parent: equity that it may still sell, 0 while it may not
-  bool sweeps_all;        // a breach sweeps all cash above the minimum
-  bool distributes;       // a borrower's distributions are neither trapped nor locked up
+  Money upstream;        // of the parent: what its borrowers distributed, less what it paid in
+  Money revolver_room;   // of the parent: the undrawn revolver, 0 while draws are stopped
+  Money revolver_drawn;  // its balance
+  Money most_equity;     // of the parent: equity that it may still sell, 0 while it may not
+  bool sweeps_all;       // a breach sweeps all cash above the minimum
+  bool distributes;      // a borrower's distributions are neither trapped nor locked up
 };
 
 // The waterfall of an entity's cash, in the order of a credit agreement.

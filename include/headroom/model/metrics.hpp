@@ -123,9 +123,7 @@ struct Leverage : MetricDefaults {
   static constexpr Empty empty = Empty::fails;
   static constexpr WindowRule window = WindowRule::annual;
   static constexpr std::uint32_t flows = kEbitdaFlow;
-  HEADROOM_HD static Real value(const auto& x) {
-    return ratio_of<Leverage>(x.debt, x.ebitda() * x.to_annual);
-  }
+  HEADROOM_HD static Real value(const auto& x) { return ratio_of<Leverage>(x.debt, x.ebitda() * x.to_annual); }
   HEADROOM_HD static Real missing(const auto& x, Real limit) {
     return x.debt / (limit * x.to_annual) - x.ebitda();
   }
@@ -155,12 +153,8 @@ struct InterestCoverage : MetricDefaults {
   static constexpr Empty empty = Empty::passes;
   static constexpr WindowRule window = WindowRule::annual;
   static constexpr std::uint32_t flows = kEbitdaFlow | kInterestFlow;
-  HEADROOM_HD static Real value(const auto& x) {
-    return ratio_of<InterestCoverage>(x.ebitda(), x.interest());
-  }
-  HEADROOM_HD static Real missing(const auto& x, Real limit) {
-    return fma(limit, x.interest(), -x.ebitda());
-  }
+  HEADROOM_HD static Real value(const auto& x) { return ratio_of<InterestCoverage>(x.ebitda(), x.interest()); }
+  HEADROOM_HD static Real missing(const auto& x, Real limit) { return fma(limit, x.interest(), -x.ebitda()); }
   HEADROOM_HD static WindowRow deemed(Money amount) { return deemed_ebitda(amount); }
 };
 
@@ -200,9 +194,7 @@ struct BacklogCoverage : MetricDefaults {
   HEADROOM_HD static Real value(const auto& x) {
     return ratio_of<BacklogCoverage>(x.backlog, x.tranche_balance);
   }
-  HEADROOM_HD static Real missing(const auto& x, Real limit) {
-    return x.tranche_balance - x.backlog / limit;
-  }
+  HEADROOM_HD static Real missing(const auto& x, Real limit) { return x.tranche_balance - x.backlog / limit; }
 };
 
 }  // namespace metric

@@ -35,7 +35,8 @@ HEADROOM_HD void advance_pool(const Scenario& s, const Site& site, const PoolTer
 
   const Real used = online - left + sold;
   const Real energised = fma(1.0F - site.power_idle_share, used, site.power_idle_share * online) / site.gpus;
-  const Real power = energised * fma(site.power_floating_month, market.power_multiplier, site.power_fixed_month);
+  const Real power =
+      energised * fma(site.power_floating_month, market.power_multiplier, site.power_fixed_month);
 
   flows.pool_revenue += money(on_demand + platform + backstop);
   flows.opex += money(power + platform * o.platform_cost_ratio);

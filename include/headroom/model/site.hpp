@@ -112,12 +112,12 @@ HEADROOM_HD std::uint32_t site_needs(const SiteTerms& terms, auto&& state) {
 // Capex: cumulative and accrued. The capex of a refused site ends at its sunk share, which is written off.
 // `price`: market price of the site's GPU type; the price in the month of delivery is kept. Returns the
 // month's capex.
-HEADROOM_HD Money pay_site(const Site& site, const SiteTerms& terms, Real price, auto&& state,
-                           auto&& flows) {
+HEADROOM_HD Money pay_site(const Site& site, const SiteTerms& terms, Real price, auto&& state, auto&& flows) {
   const Real t = terms.t, delivery = state.delivery;
   const Real total = static_cast<Real>(site.capex) * state.cost_multiplier;
   const Real paid = static_cast<Real>(site.capex_paid);
-  const Real share_at_start = terms.dated_share_at_start + delivered_share(site, delivery, 0.0F, terms.per_ramp);
+  const Real share_at_start =
+      terms.dated_share_at_start + delivered_share(site, delivery, 0.0F, terms.per_ramp);
   const Real share_now = terms.dated_share + delivered_share(site, delivery, t, terms.per_ramp);
   const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, bound(1e-6F));
   const Real due = fma(max(total - paid, bound(0.0F)), clamp(progress, 0.0F, 1.0F), paid);
@@ -151,8 +151,8 @@ HEADROOM_HD Real standing_cost(const Site& site, Real ready, const SiteTerms& te
 }
 
 // The GPUs on line, their operating costs and their depreciation.
-HEADROOM_HD void operate_site(const Site& site, const SiteTerms& terms, auto&& state,
-                              auto&& capacity, auto&& flows) {
+HEADROOM_HD void operate_site(const Site& site, const SiteTerms& terms, auto&& state, auto&& capacity,
+                              auto&& flows) {
   const Real t = terms.t, ready = state.ready;
   const std::int32_t status = state.status;
   const bool alive = status == kOrdered;

@@ -5,10 +5,10 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/model/contract.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
@@ -39,8 +39,7 @@ HEADROOM_HD void serve_contract(const Now& now, std::int32_t c, Lanes& lanes) {
   lanes.each([&](auto p) HEADROOM_LANE {
     const auto contract = p.at(l.contract, c);
     const auto flows = p.at(l.flows, entity);
-    const Service service =
-        serve<delivering>(terms, p.at(l.market).usage, contract, p.at(l.site_month), flows);
+    const Service service = serve<delivering>(terms, p.at(l.market).usage, contract, p.at(l.site_month), flows);
     if constexpr (late) charge_damages(terms, service.gpus_at_end, contract, p.at(l.damages, damages), flows);
     if constexpr (delivering) prepay(terms, service.gpus_at_end, contract, flows);
     credit(terms, service.fee, contract, flows);
@@ -62,8 +61,7 @@ HEADROOM_HD void release_contract(const Now& now, std::int32_t c, Lanes& lanes) 
     const auto customer = p.at(l.customer, contract.customer);
     const std::int32_t before = state.status;
     const Money backlog = contract_backlog(contract, month_start, ledger_usd, state);
-    release(month, customer.default_month, p.at(l.site, site).status, state,
-            p.at(l.flows, contract.entity));
+    release(month, customer.default_month, p.at(l.site, site).status, state, p.at(l.flows, contract.entity));
     count_loss(before, state.status, backlog, month, customer);
   });
 }
@@ -95,16 +93,15 @@ HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) 
   if ((needs & status_bit(kDefaulted)) != 0) {
     const Real claim_per_fee = row.terms.claim_per_fee;
     lanes.each([&](auto p) HEADROOM_LANE {
-      p.at(l.flows, contract.entity).recoveries +=
-          recovery(month, p.at(l.customer, contract.customer).default_month, claim_per_fee, p.at(l.contract, c));
+      p.at(l.flows, contract.entity).recoveries += recovery(
+          month, p.at(l.customer, contract.customer).default_month, claim_per_fee, p.at(l.contract, c));
     });
   }
   // Before the contract date nothing is served; only a prepayment may fall due, once.
   const bool delivers = pending && row.started;
-  const bool pays = (pending || in_force) && row.terms.prepayment_due != 0 &&
-                    lanes.any([&](auto p) HEADROOM_LANE {
-                      return select(p.at(l.contract, c).prepaid == 0, 1U, 0U);
-                    }) != 0;
+  const bool pays =
+      (pending || in_force) && row.terms.prepayment_due != 0 &&
+      lanes.any([&](auto p) HEADROOM_LANE { return select(p.at(l.contract, c).prepaid == 0, 1U, 0U); }) != 0;
   if (delivers && row.terms.damages_per_price > 0.0F) {
     serve_contract<true, true>(now, c, lanes);
   } else if (delivers || pays) {
@@ -121,8 +118,7 @@ HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) 
     });
   }
   const Real t = now.t();
-  if (row.may_expire &&
-      lanes.any([&](auto p) HEADROOM_LANE { return expires(t, p.at(l.contract, c)); }) != 0) {
+  if (row.may_expire && lanes.any([&](auto p) HEADROOM_LANE { return expires(t, p.at(l.contract, c)); }) != 0) {
     Held<ContractTerms> terms = row.terms;
     const Mask random(s.on(kRenewal, contract));
     const auto words = lanes.draw(0, 0, contract.stream);

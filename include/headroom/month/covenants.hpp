@@ -4,12 +4,12 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/model/covenant.hpp"
 #include "headroom/model/entity.hpp"
 #include "headroom/model/metrics.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/month/sites.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
@@ -130,8 +130,8 @@ HEADROOM_HD void test_covenant(const Now& now, std::int32_t v, Lanes& lanes) {
   if (row.cures > 0) pay_cure<M>(now, covenant, lanes);
   if (row.waivers > 0) {
     const std::int32_t payer = ring_fenced ? owner : parent;
-    lanes.each(
-        [&](auto p) HEADROOM_LANE { p.at(l.entity_control, payer).fee_due += p.at(l.verdict).waiver_fee; });
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.at(l.entity_control, payer).fee_due += p.at(l.verdict).waiver_fee; });
   }
 }
 
@@ -198,9 +198,8 @@ HEADROOM_HD void test_covenants(const Now& now, Lanes& lanes) {
   clear_consequences(now, lanes);
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     if (!now.covenant(v).tested) continue;
-    with_metric(s.covenant[v].metric, [&](auto metric) HEADROOM_LANE {
-      test_covenant<decltype(metric)>(now, v, lanes);
-    });
+    with_metric(s.covenant[v].metric,
+                [&](auto metric) HEADROOM_LANE { test_covenant<decltype(metric)>(now, v, lanes); });
     lanes.observe(headroom_series(v), now.month);
   }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) set_consequences(now, v, lanes);

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/model/tranche.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
@@ -38,8 +38,7 @@ HEADROOM_HD void follow_defaults(const Now& now, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const auto tranche = p.at(l.tranche, d);
       const std::int32_t standing = tranche.standing;
-      tranche.standing =
-          (standing & ~kFollows) | select(is(standing, kFollows), std::int32_t{kAccelerated}, 0);
+      tranche.standing = (standing & ~kFollows) | select(is(standing, kFollows), std::int32_t{kAccelerated}, 0);
     });
   }
 }
@@ -131,10 +130,12 @@ HEADROOM_HD void draw_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   if (tranche.draw_term_months > 0)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.instalments, d).before = p.at(l.tranche, d).balance; });
   const auto draw_of = [&](auto p) HEADROOM_LANE {
-    const Money against_capex = money(tranche.advance_rate * static_cast<Real>(p.at(l.eligible, eligible).capex));
+    const Money against_capex =
+        money(tranche.advance_rate * static_cast<Real>(p.at(l.eligible, eligible).capex));
     const TrancheMarket m = market(p.at(l.market));
     const std::int32_t stopped = p.at(l.tranche, d).standing & kDrawsStopped;
-    return Draw{against_capex + row.drawn_at_issue, select(stopped != 0, 0, select(needs_window, m.window_open, 1)),
+    return Draw{against_capex + row.drawn_at_issue,
+                select(stopped != 0, 0, select(needs_window, m.window_open, 1)),
                 select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
   };
   // Nothing is eligible before the window opens, or for a revolver.
@@ -167,14 +168,13 @@ HEADROOM_HD void advance_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   });
   if (tranche.commitment_fee != 0.0F) {
     const Real fee = tranche.commitment_fee;
-    lanes.each(
-        [&](auto p) HEADROOM_LANE { pay_commitment_fee(fee, p.at(l.tranche, d), p.at(l.debt_month)); });
+    lanes.each([&](auto p) HEADROOM_LANE { pay_commitment_fee(fee, p.at(l.tranche, d), p.at(l.debt_month)); });
   }
   if (tranche.draw_term_months > 0) {
     amortise_draws(now, d, lanes);
   } else if (row.payments_left > 0.0F) {
-    lanes.each(
-        [&](auto p) HEADROOM_LANE { amortise(row.payments_left, p.at(l.tranche, d), p.at(l.debt_month)); });
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { amortise(row.payments_left, p.at(l.tranche, d), p.at(l.debt_month)); });
   }
   if (row.callable) {
     const Mask recourse(row.recourse);

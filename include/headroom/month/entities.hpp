@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/model/entity.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/month/debt.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
@@ -61,7 +61,8 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
       on.upstream = group.upstream;
       on.revolver_room = select(is(credit_line.standing, kDrawsStopped), 0, credit_line.undrawn);
       on.revolver_drawn = credit_line.balance;
-      on.most_equity = select(sells_equity, select(sells, e.issue_max_quarter - shares.issued_in_quarter, 0), 0);
+      on.most_equity =
+          select(sells_equity, select(sells, e.issue_max_quarter - shares.issued_in_quarter, 0), 0);
     }
     const Waterfall cash = run_waterfall<role>(e, x, on, income, opening, flows, debt);
 
@@ -73,7 +74,8 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     closed.payables_capex += income.payables_capex_change;
     closed.ppe += flows.capex - income.depreciation;
     closed.deferred += income.prepayments;
-    closed.debt += debt.drawn - debt.principal - debt.maturities - debt.converted + cash.revolver_net - cash.swept;
+    closed.debt +=
+        debt.drawn - debt.principal - debt.maturities - debt.converted + cash.revolver_net - cash.swept;
     closed.equity += income.net_income + e.stock_compensation_month + x.inflow.amount + debt.converted +
                      cash.issued + on.upstream + cash.from_parent - cash.to_parent;
     closed.paid_in += cash.from_parent;

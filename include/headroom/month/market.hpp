@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/model/market.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/philox.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"

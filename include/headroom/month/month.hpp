@@ -13,8 +13,8 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/month/contracts.hpp"
 #include "headroom/month/covenants.hpp"
 #include "headroom/month/debt.hpp"

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/measures.hpp"
 #include "headroom/model/market.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
@@ -67,8 +67,8 @@ HEADROOM_HD void report_month(const Now& now, Lanes& lanes) {
     const MarketState m = p.load(l.market);
     const GroupMonth group = p.load(l.group_month);
     const MonthEnd end{group, m, p.at(l.parent).liquidity, stock_compensation, p.at(l.gpu, 0).price};
-    for_each_measure(
-        [&](auto measure) HEADROOM_LANE { p.at(l.observed, measure.value).value = measured(measure, end); });
+    for_each_measure([&](auto measure)
+                         HEADROOM_LANE { p.at(l.observed, measure.value).value = measured(measure, end); });
 
     const Real market = m.tightness + m.cycle + m.short_rate + m.spread_multiplier + m.power_multiplier +
                         m.churn_multiplier + m.utilisation;
@@ -86,8 +86,8 @@ HEADROOM_HD void observe_month(const Now& now, Lanes& lanes) {
   const StateLayout& l = now.l;
   for (std::int32_t m = 0; m < kMeasureCount; ++m) lanes.observe(m, now.month);
   for (std::int32_t d = 0; d < now.s.observed_tranches; ++d) {
-    lanes.each(
-        [&](auto p) HEADROOM_LANE { p.at(l.observed, kMeasureCount).value = p.at(l.tranche, d).balance; });
+    lanes.each([&](auto p)
+                   HEADROOM_LANE { p.at(l.observed, kMeasureCount).value = p.at(l.tranche, d).balance; });
     lanes.observe(balance_series(now.s, d), now.month);
   }
 }
@@ -234,9 +234,8 @@ HEADROOM_HD void keep_covenants(const Scenario& s, const StateLayout& l, const C
       });
     };
     if (s.covenant[v].plain()) {
-      keep([&](auto p) HEADROOM_LANE {
-        return BreachState{p.at(l.covenant, v).first_breach, kNever, 0, 0, 0, 0};
-      });
+      keep([&](auto p)
+               HEADROOM_LANE { return BreachState{p.at(l.covenant, v).first_breach, kNever, 0, 0, 0, 0}; });
     } else {
       keep([&](auto p) HEADROOM_LANE { return p.load(l.breach, v); });
     }

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/model/pool.hpp"
 #include "headroom/model/site.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
 
@@ -39,8 +39,7 @@ HEADROOM_HD void run_site(const Now& now, std::int32_t i, Lanes& lanes) {
     p.at(l.flows, site.entity).opex += row.running_opex;
   });
   if (site.tranche < 0 || !now.company().values_collateral) return;
-  const Real gpu_cost =
-      static_cast<Real>(site.opening_gpu_value) * (row.running_capacity.left_end / site.gpus);
+  const Real gpu_cost = static_cast<Real>(site.opening_gpu_value) * (row.running_capacity.left_end / site.gpus);
   lanes.each([&](auto p) HEADROOM_LANE {
     const Money value = collateral(site, row.terms, site.planned_ready_month, gpu_cost,
                                    p.at(l.gpu, site.gpu_type).price / row.start_price);

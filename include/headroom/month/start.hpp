@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "headroom/calendar.hpp"
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/model/contract.hpp"
@@ -13,6 +12,7 @@
 #include "headroom/model/market.hpp"
 #include "headroom/model/site.hpp"
 #include "headroom/model/tranche.hpp"
+#include "headroom/month/calendar.hpp"
 #include "headroom/month/sites.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/philox.hpp"
@@ -157,8 +157,9 @@ HEADROOM_HD void start_customers_and_contracts(const Now& now, Lanes& lanes) {
     const std::int32_t place = now.calendar.step_down[c];
     if (place == kNoPlace) continue;
     const auto words = lanes.draw(0, 0, s.contract[c].stream);
-    lanes.each([&](auto p)
-                   HEADROOM_LANE { p.at(l.step_down, place) = StepDownState{step_down_threshold(words(p)), 0.0F}; });
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.at(l.step_down, place) = StepDownState{step_down_threshold(words(p)), 0.0F};
+    });
   }
   for (std::int32_t c = 0; c < l.damages.count; ++c)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.damages, c).charged = 0; });

@@ -84,31 +84,32 @@ struct Groups {
 constexpr std::int32_t kNoPlace = -1;
 
 struct Calendar {
-  View<CompanyTerms> company;      // [months]
-  View<SiteRow> site;              // [months][site]
-  View<ContractRow> contract;      // [months][contract]
-  View<TrancheRow> tranche;        // [months][tranche]
-  View<EntityTerms> entity;        // [months][entity]
-  View<CovenantRow> covenant;      // [months][covenant]
-  View<WindowMonth> window;        // [months][entity, then the group]
-  View<Money> opening_window;      // the sums of StateLayout::window at as_of
-  View<std::int32_t> place;        // [site]: of its SiteState; the sites in service since before as_of share the last
-  View<std::int32_t> step_down;    // [contract]: the place of its StepDownState; kNoPlace: never re-priced
-  View<std::int32_t> damages;      // [contract]: the place of its DamagesState; kNoPlace: none
-  View<std::int32_t> eligible;     // [tranche]: the place of its Eligible; those that finance no site share the last
-  View<std::int32_t> targeted;     // tranches that breaches have consequences for
-  View<std::int32_t> following;    // tranches with cross-defaults
-  Groups contracts_of_site;        // in order of priority
+  View<CompanyTerms> company;  // [months]
+  View<SiteRow> site;          // [months][site]
+  View<ContractRow> contract;  // [months][contract]
+  View<TrancheRow> tranche;    // [months][tranche]
+  View<EntityTerms> entity;    // [months][entity]
+  View<CovenantRow> covenant;  // [months][covenant]
+  View<WindowMonth> window;    // [months][entity, then the group]
+  View<Money> opening_window;  // the sums of StateLayout::window at as_of
+  View<std::int32_t> place;  // [site]: of its SiteState; the sites in service since before as_of share the last
+  View<std::int32_t> step_down;  // [contract]: the place of its StepDownState; kNoPlace: never re-priced
+  View<std::int32_t> damages;    // [contract]: the place of its DamagesState; kNoPlace: none
+  View<std::int32_t>
+      eligible;  // [tranche]: the place of its Eligible; those that finance no site share the last
+  View<std::int32_t> targeted;   // tranches that breaches have consequences for
+  View<std::int32_t> following;  // tranches with cross-defaults
+  Groups contracts_of_site;      // in order of priority
   Groups tranches_of_entity;
-  Groups swept_of_entity;          // tranches that take a sweep
-  bool plain = true;               // no covenant has cures, waivers or consequences
+  Groups swept_of_entity;  // tranches that take a sweep
+  bool plain = true;       // no covenant has cures, waivers or consequences
 
   template <class F>
   void for_each_view(F&& f) {
-    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(opening_window), f(place), f(step_down), f(damages), f(eligible),
-        f(targeted), f(following);
-    for (Groups* groups : {&contracts_of_site, &tranches_of_entity, &swept_of_entity})
-      f(groups->first), f(groups->member);
+    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(opening_window),
+        f(place), f(step_down), f(damages), f(eligible), f(targeted), f(following);
+    f(contracts_of_site.first), f(contracts_of_site.member), f(tranches_of_entity.first),
+        f(tranches_of_entity.member), f(swept_of_entity.first), f(swept_of_entity.member);
   }
 };
 
@@ -128,9 +129,7 @@ struct Now {
 
   HEADROOM_HD Real t() const { return static_cast<Real>(month); }
   HEADROOM_HD const CompanyTerms& company() const { return calendar.company[month - 1]; }
-  HEADROOM_HD const SiteRow& site(std::int32_t i) const {
-    return calendar.site[(month - 1) * s.site.size + i];
-  }
+  HEADROOM_HD const SiteRow& site(std::int32_t i) const { return calendar.site[(month - 1) * s.site.size + i]; }
   HEADROOM_HD const ContractRow& contract(std::int32_t c) const {
     return calendar.contract[(month - 1) * s.contract.size + c];
   }

@@ -263,6 +263,25 @@ void forbid(const Table& table, std::initializer_list<std::string_view> keys, st
   }
 }
 
+void fill(Loading& in) {
+  read_company(in);
+  in.delays = in.objects("delay");
+  in.ratings = in.objects("rating");
+  in.gpus = in.objects("gpu", 1);
+  in.entities = in.objects("entity", 1);
+  in.sites = in.objects("site", 1);
+  in.customers = in.objects("customer");
+  in.contracts = in.objects("contract");
+  in.tranches = in.objects("tranche");
+  load_market(in);
+  load_entities(in);
+  load_tranches(in);
+  load_sites(in);
+  load_contracts(in);
+  load_covenants(in);
+  balance(in);
+}
+
 }  // namespace config
 
 Company load_company(const config::Sources& sources, std::optional<int> months) {
@@ -276,24 +295,25 @@ Company load_company(const config::Sources& sources, std::optional<int> months) 
                      .company = company,
                      .data = company.data,
                      .problems = document.problems()};
-  config::read_company(in);
-  in.delays = in.objects("delay");
-  in.ratings = in.objects("rating");
-  in.gpus = in.objects("gpu", 1);
-  in.entities = in.objects("entity", 1);
-  in.sites = in.objects("site", 1);
-  in.customers = in.objects("customer");
-  in.contracts = in.objects("contract");
-  in.tranches = in.objects("tranche");
-
-  load_market(in);
-  load_entities(in);
-  load_tranches(in);
-  load_sites(in);
-  load_contracts(in);
-  load_covenants(in);
-  balance(in);
+  fill(in);
   document.finish();
+  std::int32_t last = 0;
+  for (const Tranche& each : company.data.tranche) {
+    if (each.sculpted != 0) last = std::max(last, std::min(each.amortisation_end, kMaxMonths));
+  }
+  if (last > in.months) {
+    effective.sets.push_back(fmt::format("company.horizon_months={}", last));
+    config::Document longer_document(effective);
+    Company longer;
+    config::Loading rolled{.document = longer_document,
+                           .root = longer_document.root(),
+                           .company = longer,
+                           .data = longer.data,
+                           .problems = longer_document.problems()};
+    fill(rolled);
+    longer_document.finish();
+    company.data.to_last_loan = std::make_shared<const ScenarioData>(std::move(longer.data));
+  }
 
   config::total(in);
   company.overrides = document.overrides();

@@ -55,8 +55,12 @@ void read_parent(const Loading& in, const Table& table, Entity& e) {
   e.ev_to_ebitda = table.real("ev_to_ebitda", positive(), 12.0);
   e.ev_tightness_beta = table.real("ev_tightness_beta", non_negative(), 0.0);
   e.shares_million = table.real("shares_million", positive(), 1.0);
-  e.issue_floor_price_usd = table.real("issue_floor_price_usd", non_negative(), 0.0);
+  e.issue_floor_price_usd = table.real("issue_floor_price_usd", positive(), 1.0);
   e.issue_max_quarter = in.musd(table, "issue_max_musd_per_quarter", 0.0);
+  if (e.issue_max_quarter > 0 && !table.has("issue_floor_price_usd")) {
+    table.reject("issue_floor_price_usd", "without it shares are sold at any price",
+                 "add the lowest price at which the company would sell");
+  }
   e.refinance_leverage_limit = table.real("refinance_leverage_limit", positive(), 6.0);
   e.policy_liquidity = in.musd(table, "policy_liquidity_musd", 0.0);
   if (e.issue_max_quarter > 0 && !table.has("shares_million")) {
@@ -169,6 +173,10 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
     forbid(table, {"draw_start", "draw_end", "advance_rate", "issue_date"},
            "a revolver is drawn for what cash lacks, until it matures", "remove it, or give another kind");
   }
+  if (in.past(table, "draw_end") && t.commitment > 0) {
+    table.reject("draw_end", "the tranche's window ended by as_of, so what was not drawn has lapsed",
+                 "remove what is not drawn, or correct the date");
+  }
   const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
   if (t.commitment > 0 && !drawable) {
     table.reject(table.has("undrawn_musd") ? "undrawn_musd" : "commitment_musd", "nothing ever draws it",
@@ -248,6 +256,8 @@ void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   for (const Table& each : table.rows("step_ups")) {
     // Effective from the month after a month end, like everything that begins on a date.
     const auto from = static_cast<std::int32_t>(std::floor(in.month(each, "from"))) + 1;
+    if (t.step_ups > 0 && from <= in.data.step_up.back().month)
+      each.reject("from", "steps must be in ascending order", "sort them, or add up those of one date");
     in.data.step_up.push_back({from, each.real("add_per_year", between(-1.0, 1.0))});
     ++t.step_ups;
   }
@@ -317,6 +327,8 @@ void read_tranche(Loading& in, const Table& table) {
   read_draws(in, table, t);
   t.commitment_fee = table.real("commitment_fee_per_year", between(0.0, 1.0), 0.0);
   t.upfront_fee_share = table.real("upfront_fee_share", share(), 0.0);
+  t.signed_month = in.month(table, "signed", 0.0F);
+  if (t.commitment_fee == 0.0F) forbid(table, {"signed"}, "no commitment fee runs from it", "remove it");
   if (t.commitment == 0)
     forbid(table, {"committed", "commitment_fee_per_year", "upfront_fee_share"}, "nothing is left to draw",
            "remove it, or add undrawn_musd");
@@ -415,28 +427,33 @@ std::vector<Step> read_thresholds(const Loading& in, const Table& table, Metric 
   return steps;
 }
 
-struct Holiday {
-  Real from, to;
+struct Holiday {  // months, both included
+  std::int32_t from, to;
 };
 
 void read_tests(Loading& in, const Table& table, Metric metric) {
   const bool monthly = table.choice<bool>("tests", {{"monthly", true}, {"quarterly", false}});
+  // The dates of a covenant name months: any day of a month stands for its end.
   const std::int32_t first = in.whole_month(table, "first_test");
-  const Real last = in.month(table, "last_test", kNeverReal);
+  const std::int32_t last = in.whole_month(table, "last_test", kNever);
   table.in_order("first_test", "last_test");
   const std::vector<Step> steps = read_thresholds(in, table, metric);
+  if (steps.front().from > static_cast<Real>(std::max(first, 1)) && steps.front().from > 0.0F) {
+    table.reject("thresholds", fmt::format("the first begins after 'first_test', {}", in.date_text(first)),
+                 "add the threshold of the first tests, or correct one of the two");
+  }
   std::vector<Holiday> holidays;
   for (const Table& each : table.rows("holidays")) {
-    holidays.push_back({in.month(each, "from"), in.month(each, "to")});
+    holidays.push_back({in.whole_month(each, "from"), in.whole_month(each, "to")});
     each.in_order("from", "to");
   }
   for (std::int32_t t = 1; t <= in.months; ++t) {
     const auto end = static_cast<Real>(t);
     const auto step = std::find_if(steps.rbegin(), steps.rend(), [&](const Step& s) { return s.from <= end; });
     const bool free = std::any_of(holidays.begin(), holidays.end(),
-                                  [&](const Holiday& h) { return h.from <= end && end <= h.to; });
-    const bool due = monthly || in.data.month[static_cast<std::size_t>(t - 1)].quarter_end != 0;
-    const bool tested = due && t >= first && end <= last && step != steps.rend() && !free;
+                                  [&](const Holiday& h) { return h.from <= t && t <= h.to; });
+    const bool due = monthly || (t - first) % 3 == 0;
+    const bool tested = due && t >= first && t <= last && step != steps.rend() && !free;
     in.data.covenant_test.push_back({tested ? 1 : 0, tested ? step->value : 0.0F});
   }
 }
@@ -447,7 +464,7 @@ void read_cures(const Loading& in, const Table& table, Covenant& c) {
   if (const auto cures = table.optional_table("cures")) {
     c.cures = cures->integer("count", between(1, 1000));
     c.cures_in_row = cures->integer("in_row", between(1, 1000), c.cures);
-    if (cures->has("until")) c.last_cure = static_cast<std::int32_t>(std::floor(in.month(*cures, "until")));
+    c.last_cure = in.whole_month(*cures, "until", kNever);
     if (c.entity < 0 || in.data.entity[static_cast<std::size_t>(c.entity)].parent < 0) {
       table.reject("cures", "the parent's cash cures what a borrower misses", "name a borrower as 'entity'");
     }
@@ -522,6 +539,20 @@ void read_consequences(Loading& in, const Table& table, Covenant& c) {
   if (c.targets == 0) table.reject("consequences", "its entity has no tranche", "name another entity");
 }
 
+// Nothing is tested after the last loan that a covenant protects has matured.
+void end_with_loans(Loading& in, const Covenant& c) {
+  if (c.outlives_loans != 0) return;
+  std::int32_t last = -1;
+  const View<std::int32_t> targets{in.data.covenant_target.data(),
+                                   static_cast<std::int32_t>(in.data.covenant_target.size())};
+  for (std::int32_t d = 0; d < static_cast<std::int32_t>(in.data.tranche.size()); ++d) {
+    const Tranche& tranche = in.data.tranche[static_cast<std::size_t>(d)];
+    if (c.protects(d, tranche, targets)) last = std::max(last, tranche.last_month());
+  }
+  for (std::int32_t t = std::max(last + 1, 1); last >= 0 && t <= in.months; ++t)
+    in.data.covenant_test[static_cast<std::size_t>(c.first_test + t - 1)] = {0, 0.0F};
+}
+
 void read_covenant(Loading& in, const Table& table) {
   Covenant c{};
   std::vector<std::pair<std::string_view, Metric>> metrics;
@@ -557,10 +588,20 @@ void read_covenant(Loading& in, const Table& table) {
       table.reject("window", "a ratio of two sums cannot be annualised", "write \"trailing_3\"");
     }
   }
+  const bool secured = std::any_of(in.data.site.begin(), in.data.site.end(), [&](const Site& site) {
+    return site.tranche >= 0 &&
+           (c.tranche >= 0 ? site.tranche == c.tranche : c.entity < 0 || site.entity == c.entity);
+  });
+  if (needs_collateral(c.metric) && !secured) {
+    table.reject("metric", "no site is pledged to these lenders, so that there is no value",
+                 "write financed_by = ... in the sites that secure the loan");
+  }
+  c.outlives_loans = table.flag("tested_after_repayment", false) ? 1 : 0;
   c.first_test = static_cast<std::int32_t>(in.data.covenant_test.size());
   read_tests(in, table, c.metric);
   read_cures(in, table, c);
   read_consequences(in, table, c);
+  end_with_loans(in, c);
   in.data.covenant.push_back(c);
   in.company.covenants.push_back(Loading::named(table));
 }

@@ -14,7 +14,7 @@ namespace headroom::config {
 namespace {
 
 // A contract may begin this much before its site's planned opening, for example on the first day of that
-// month.
+// month. One whose date is past already is late.
 constexpr Real kStartToleranceMonths = 1.0F;
 
 struct Choice {  // logistic(alpha + beta_q q - beta_y y)
@@ -99,7 +99,7 @@ void read_term(Loading& in, const Table& table, const Site& site, Contract& c) {
   }
   if (counted) c.term_months = table.real("term_months", length());
   if (site.running == 0 && table.has("start") && site.planned_ready_month < kNeverReal &&
-      c.start_month < site.planned_ready_month - kStartToleranceMonths) {
+      c.start_month > 0.0F && c.start_month < site.planned_ready_month - kStartToleranceMonths) {
     table.reject("start",
                  fmt::format("its site is planned to open on {}", in.date_text(site.planned_ready_month)),
                  "correct the start, or the site's stages");

@@ -66,8 +66,9 @@ TrancheRow tranche_row(const Scenario& s, const Tranche& d, std::int32_t month) 
   const bool revolver = d.kind == TrancheKind::revolver;
   TrancheRow row{};
   row.coupon = coupon_terms(s, d, month);
+  row.fee_due = d.commitment_fee != 0.0F && t > d.signed_month;
   row.payments_left = amortisation_divisor(s, d, month);
-  row.gone = month > d.maturity + (d.refinanceable != 0 ? d.refinance_months : 0);
+  row.gone = month > d.last_month();
   row.callable = d.may_accelerate != 0 && s.on(kConsequences);
   row.recourse = entity.parent < 0 || guarantees(entity, month);
   row.matures = month == d.maturity;
@@ -133,7 +134,15 @@ Real plan_contracted(const Scenario& s, std::int32_t entity, std::int32_t month,
 CovenantRow covenant_row(const Scenario& s, const Covenant& c, std::int32_t month) {
   const CovenantTest test = s.covenant_test[c.first_test + month - 1];
   CovenantRow row{};
+  bool any = false, gone = true;
+  for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+    if (!c.protects(d, s.tranche[d], s.covenant_target)) continue;
+    any = true;
+    gone = gone && month > s.tranche[d].last_month();
+  }
   row.tested = test.tested != 0;
+  row.may_outlive = any && c.outlives_loans == 0;
+  row.over = row.may_outlive && gone;
   row.threshold = test.threshold;
   if (s.has_plan != 0) {
     row.plan_contracted = plan_contracted(s, c.entity >= 0 ? c.entity : s.group(), month,
@@ -320,6 +329,12 @@ CalendarData calendar_of(const Scenario& s) {
     end_group(rows.tranches_of_entity);
     end_group(rows.swept_of_entity);
   }
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    for (std::int32_t d = 0; d < s.tranche.size; ++d) {
+      if (s.covenant[v].protects(d, s.tranche[d], s.covenant_target)) rows.lenders_of_covenant.member.push_back(d);
+    }
+    end_group(rows.lenders_of_covenant);
+  }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) rows.plain = rows.plain && s.covenant[v].plain();
   return rows;
 }
@@ -348,6 +363,7 @@ Calendar CalendarData::view() const {
           .following = view_of(following),
           .contracts_of_site = groups_of(contracts_of_site),
           .tranches_of_entity = groups_of(tranches_of_entity),
+          .lenders_of_covenant = groups_of(lenders_of_covenant),
           .swept_of_entity = groups_of(swept_of_entity),
           .plain = plain};
 }

@@ -25,7 +25,7 @@ struct CalendarData {
   std::vector<WindowMonth> window{};
   std::vector<Money> opening_window{};
   std::vector<std::int32_t> place{}, step_down{}, damages{}, eligible{}, targeted{}, following{};
-  GroupsData contracts_of_site{}, tranches_of_entity{}, swept_of_entity{};
+  GroupsData contracts_of_site{}, tranches_of_entity{}, lenders_of_covenant{}, swept_of_entity{};
   bool plain = true;
 
   Calendar view() const;  // lives no longer than this object

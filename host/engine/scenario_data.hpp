@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "headroom/hd.hpp"
@@ -33,6 +34,10 @@ struct ScenarioData {
   std::vector<PlanMonth> plan{};         // empty until make_plan()
   std::vector<Money> plan_contracted{};  // empty until make_plan()
   std::vector<Real> plan_price{};        // empty until make_plan()
+
+  // The same company to the end of the last loan whose repayment follows the plan's cash flow (at most
+  // kMaxMonths), so that nothing depends on the horizon. Null if that lies within the horizon.
+  std::shared_ptr<const ScenarioData> to_last_loan{};
 
   Scenario view() const;  // valid while this object lives and does not change
 };

@@ -13,10 +13,11 @@ namespace headroom {
 
 namespace {
 
-// Debt service in proportion to the plan's CFADS: principal = k CFADS - interest, with the k that repays the
-// loan by its end. Interest is at plan rates. After the horizon, CFADS is the mean of its last twelve months.
-void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads,
-            std::vector<Real>& repayment) {
+// Debt service in proportion to the plan's CFADS, at plan rates: principal = k CFADS - interest, at least 0,
+// with the least k that repays the loan by its end. `s` ends with the loan, or after kMaxMonths; CFADS after
+// that is the mean of its last twelve months. Writes the divisors of the first `months` months.
+void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads, std::int32_t months,
+            Real* divisor) {
   const auto cfads_of = [&](std::int32_t month) {
     const auto at = [&](std::int32_t m) {
       return std::max(0.0, static_cast<double>(cfads[static_cast<std::size_t>(d.entity * s.months + m - 1)]));
@@ -34,27 +35,44 @@ void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads
     state.spread = d.spread;
     return static_cast<double>(coupon_of(terms, short_rate, state)) / 12.0;
   };
+  struct Payment {
+    double cfads, rate;
+  };
+  std::vector<Payment> payments;
   const std::int32_t first = std::max(1, d.amortisation_start);
-  double worth = 0, discount = 1;  // present value of CFADS at the start of the amortisation
+  double all = 0;
   for (std::int32_t m = first; m <= d.amortisation_end; ++m) {
-    discount /= 1.0 + rate_of(m);
-    worth += cfads_of(m) * discount;
+    payments.push_back({cfads_of(m), rate_of(m)});
+    all += payments.back().cfads;
   }
-  if (worth <= 0) return;  // no CFADS to follow: level
+  if (all <= 0) return;  // no CFADS to follow: level
+  const auto principal = [](const Payment& p, double k, double balance) {
+    return std::clamp(k * p.cfads - p.rate * balance, 0.0, balance);
+  };
+  const auto repays = [&](double k) {
+    double balance = 1;
+    for (const Payment& p : payments) balance -= principal(p, k, balance);
+    return balance <= 0;
+  };
+  double low = 0, high = 1 / all;
+  while (!repays(high)) low = high, high *= 2;
+  for (int step = 0; step < 60; ++step) {
+    const double middle = 0.5 * (low + high);
+    (repays(middle) ? high : low) = middle;
+  }
   double balance = 1;
-  for (std::int32_t m = first; m <= std::min(d.amortisation_end, s.months); ++m) {
-    const double principal = std::clamp(cfads_of(m) / worth - rate_of(m) * balance, 0.0, balance);
-    const double divisor = principal > 0 ? balance / principal : 0.0;
-    repayment[static_cast<std::size_t>(d.first_repayment + m - 1)] =
-        m == d.amortisation_end ? 1.0F : static_cast<Real>(divisor);
-    balance -= principal;
+  for (std::int32_t m = first; m <= std::min(d.amortisation_end, months); ++m) {
+    const double paid = principal(payments[static_cast<std::size_t>(m - first)], high, balance);
+    divisor[m - 1] = m == d.amortisation_end ? 1.0F : paid > 0 ? static_cast<Real>(balance / paid) : 0.0F;
+    balance -= paid;
   }
 }
 
 }  // namespace
 
 void make_plan(ScenarioData& data) {
-  Scenario scenario = data.view();
+  const ScenarioData& whole = data.to_last_loan ? *data.to_last_loan : data;
+  Scenario scenario = whole.view();
   scenario.switches = 0;
   scenario.has_plan = 0;
   const auto months = static_cast<std::size_t>(scenario.months);
@@ -65,11 +83,22 @@ void make_plan(ScenarioData& data) {
                 .price = std::vector<Real>(months * static_cast<std::size_t>(scenario.gpu_type.size))};
   trace_path(scenario, 0, 0, &plan);
   for (const Tranche& each : data.tranche) {
-    if (each.sculpted != 0) sculpt(scenario, each, plan.cfads, data.repayment);
+    if (each.sculpted != 0)
+      sculpt(scenario, each, plan.cfads, data.parameters.months, data.repayment.data() + each.first_repayment);
   }
-  data.plan = std::move(plan.market);
-  data.plan_contracted = std::move(plan.contracted);
-  data.plan_price = std::move(plan.price);
+  // The rows of the horizon.
+  const auto kept = static_cast<std::size_t>(data.parameters.months);
+  const auto first_months = [&](auto& rows, std::size_t objects) {
+    std::decay_t<decltype(rows)> out;
+    for (std::size_t i = 0; i < objects; ++i) {
+      const auto from = rows.begin() + static_cast<std::ptrdiff_t>(i * months);
+      out.insert(out.end(), from, from + static_cast<std::ptrdiff_t>(kept));
+    }
+    return out;
+  };
+  data.plan = first_months(plan.market, 1);
+  data.plan_contracted = first_months(plan.contracted, data.entity.size());
+  data.plan_price = first_months(plan.price, data.gpu_type.size());
   data.parameters.has_plan = 1;
 }
 

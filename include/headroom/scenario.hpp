@@ -259,6 +259,7 @@ struct Tranche {
   std::int32_t entity;
   Money balance, commitment;              // drawn and undrawn at as_of
   Real draw_start_month, draw_end_month;  // availability; the undrawn lapses after it
+  Real signed_month = 0.0F;               // the undrawn amount costs its fee from then on
   Real advance_rate;                      // of eligible capex
   std::int32_t
       needs_window;  // 1: not committed, drawn only while the primary market is open, at the then spread
@@ -273,6 +274,8 @@ struct Tranche {
   Real refinance_spread;  // over the short rate, before the multiplier
   std::int32_t refinance_months;
   Real conversion_price_usd;         // convertible only
+  // The last month in which it can be owed.
+  HEADROOM_HD std::int32_t last_month() const { return maturity + (refinanceable != 0 ? refinance_months : 0); }
   std::int32_t lease;                // 1: finance lease; its principal is lease principal
   std::int32_t cash_sweep;           // 1: takes the entity's sweep, in the order of the tranches
   std::int32_t sweepable;            // 1: some of its entity's cash may ever be swept to it
@@ -318,13 +321,14 @@ struct Covenant {
   Window window;
   std::int32_t maximum;         // 1: the metric must not exceed the threshold; 0: not fall below it
   std::int32_t first_test;      // index of its row in covenant_test (months consecutive)
+  std::int32_t outlives_loans = 0;  // 1: tested also when its loans are repaid
   Real springing_share = 0.0F;  // tested only while `tranche` is drawn above this share of its size; 0: always
   // cure: the parent's cash stands in for the missing cash flow or revenue, or repays the debt above the
   // limit
   std::int32_t cures = 0, cures_in_row = 0,
                last_cure = kNever;             // number; consecutive tests; month of the last that may be cured
   std::int32_t waivers = 0, first_waiver = 0;  // number; month from which lenders grant them
-  Real waiver_fee_share = 0.0F;                // of the covenant's debt
+  Real waiver_fee_share = 0.0F;                // of the debt of its lenders
   // consequences for the tranches of covenant_target, from the first month end after `grace_months` on
   std::int32_t grace_months = 0;
   std::int32_t cash_trap = 0, draw_stop = 0,
@@ -333,6 +337,15 @@ struct Covenant {
   std::int32_t acceleration_months = kNever;  // after the grace months; kNever: no acceleration
   std::int32_t first_target = 0, targets = 0;
 
+  // Whether it protects the lenders of a tranche of `of`: of the one that it names, else of its targets, else
+  // of all tranches of its entity, or of the group.
+  HEADROOM_HD bool protects(std::int32_t which, const Tranche& of, const View<std::int32_t>& target) const {
+    if (tranche >= 0) return which == tranche;
+    for (std::int32_t k = 0; k < targets; ++k) {
+      if (target[first_target + k] == which) return true;
+    }
+    return targets == 0 && (entity < 0 || of.entity == entity);
+  }
   HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // only recorded
 };
 struct CovenantTest {

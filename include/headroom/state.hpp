@@ -100,7 +100,8 @@ HEADROOM_STATE(SiteState, HEADROOM_SITE_STATE)
 #define HEADROOM_SITE_MONTH(X)                 \
   X(Real, online, "GPUs")   /* month's mean */ \
   X(Real, left, "GPUs")     /* likewise */     \
-  X(Real, left_end, "GPUs") /* at the month end */
+  X(Real, left_end, "GPUs") /* at the month end */ \
+  X(Real, idle, "GPUs")     /* under contract, paid for by use and not used; month's mean */
 HEADROOM_STATE(SiteMonth, HEADROOM_SITE_MONTH)
 
 #define HEADROOM_CUSTOMER_STATE(X)                                                               \
@@ -268,7 +269,7 @@ HEADROOM_STATE(Position, HEADROOM_POSITION)
   X(Money, contracted, "ledger units")                                                \
   X(Money, debt, "ledger units")                                                      \
   X(Money, cash, "ledger units")                                                      \
-  X(Money, gap, "ledger units")                                                       \
+  X(Money, gap, "ledger units") /* the parent's, and those that it guarantees */      \
   X(Money, deferred, "ledger units")                                                  \
   X(Money, backlog, "ledger units")                                                   \
   X(Real, online, "GPUs") /* as in Flows */                                           \
@@ -277,7 +278,8 @@ HEADROOM_STATE(Position, HEADROOM_POSITION)
   X(Real, start_price_weight, "GPUs x USD per GPU-hour")
 HEADROOM_STATE(GroupMonth, HEADROOM_GROUP_MONTH)
 
-// Cash swept from the entity that is being closed, and not yet paid to a tranche.
+// Cash swept from the entity that is being closed, and not yet paid to a tranche. In a covenant's test: an amount
+// summed over the tranches whose lenders it protects.
 #define HEADROOM_SWEEP(X) X(Money, left, "ledger units")
 HEADROOM_STATE(Sweep, HEADROOM_SWEEP)
 

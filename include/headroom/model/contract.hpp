@@ -11,6 +11,7 @@
 #include "headroom/hd.hpp"
 #include "headroom/math.hpp"
 #include "headroom/model/market.hpp"
+#include "headroom/model/site.hpp"
 #include "headroom/outcome.hpp"
 #include "headroom/philox.hpp"
 #include "headroom/scenario.hpp"
@@ -115,12 +116,14 @@ struct ContractTerms {
   Real t;
   Real gpus, before;  // contracted for a whole month; the part of the month before the contract date
   Real wanted_end;    // GPUs at the month end: 0 before the contract date
+  Real from;          // the part of the month that lies after the contract date
   Real full_at;       // GPUs at the month end that count as full delivery
   Real end_if_full;   // end of the term if full service starts this month
   Real fee_per_gpu;   // ledger units a month per GPU and USD per GPU-hour
   Real take_or_pay, usage_share;  // shares of the fee: fixed, and depending on usage
+  Real idle_share;                // of the GPUs: at rest where usage is 0
   Real per_gpu;                   // 1 / contracted GPUs
-  Real damages_per_price;         // full fee x share per USD per GPU-hour; 0: none this month
+  Real damages_per_price;         // full fee x share x the part of the month that is late, per USD per GPU-hour
   Money damages_cap;
   Money prepayment_due, credit_month;
   Real prepayment_after;  // the prepayment is due once more GPUs than this are served
@@ -133,20 +136,25 @@ HEADROOM_HD ContractTerms contract_terms(const Contract& c, const Customer& cust
   const Real t = static_cast<Real>(month);
   const bool at_start = c.prepayment_month < 0;
   const bool due = at_start ? t > c.start_month : month == c.prepayment_month;
-  const bool late = damages && c.running == 0 && t > c.start_month + c.grace_months;
+  // Late: after the grace months, and not after the end date.
+  const Real late_from = max(t - 1.0F, c.start_month + c.grace_months);
+  const Real late = damages && c.running == 0 ? clamp(min(t, c.end_month) - late_from, 0.0F, 1.0F) : 0.0F;
+  const Real before = clamp(c.start_month - (t - 1.0F), 0.0F, 1.0F);
   const Real fee_per_gpu = kHoursPerMonth / ledger_usd;
   return {
       .t = t,
       .gpus = c.gpus,
-      .before = c.gpus * clamp(c.start_month - (t - 1.0F), 0.0F, 1.0F),
+      .before = c.gpus * before,
       .wanted_end = t >= c.start_month ? c.gpus : 0.0F,
+      .from = 1.0F - before,
       .full_at = 0.999F * c.gpus,
       .end_if_full = (c.fixed_term != 0 ? c.start_month : t) + c.term_months,
       .fee_per_gpu = fee_per_gpu,
       .take_or_pay = c.take_or_pay * c.availability,
       .usage_share = (1.0F - c.take_or_pay) * c.availability,
+      .idle_share = 1.0F - c.take_or_pay,
       .per_gpu = 1.0F / c.gpus,
-      .damages_per_price = late ? c.gpus * fee_per_gpu * c.damages_share : 0.0F,
+      .damages_per_price = late * (c.gpus * fee_per_gpu * c.damages_share),
       .damages_cap = money(c.damages_cap),
       .prepayment_due = due ? c.prepayment : 0,
       .credit_month = money(static_cast<Real>(c.prepayment + c.opening_unearned) / c.credit_window_months),
@@ -170,22 +178,35 @@ HEADROOM_HD std::uint32_t contract_needs(std::int32_t status, std::int32_t month
 
 // What a contract was served in a month.
 struct Service {
-  Real gpus_at_end;
+  Real gpus_at_end;  // at the month end, or at the end date in the month
   Money fee;
 };
 
+// Mean over the month of the GPUs that a contract finds from its date on: those that came on line after
+// `ready`, less those that other contracts hold at the month end.
+HEADROOM_HD Real found_from_date(const ContractTerms& x, const Site& site, Real ready, bool alive,
+                                 const auto& month) {
+  const Real per_ramp = 1.0F / site.ramp_months;
+  const Real on_line = online_integral(x.t, ready, site.ramp_months, per_ramp) -
+                       online_integral(x.t - x.from, ready, site.ramp_months, per_ramp);
+  const Real held = site.gpus * clamp((x.t - ready) * per_ramp, 0.0F, 1.0F) - month.left_end;
+  return select(alive, max(fma(site.gpus, on_line, -x.from * held), 0.0F), 0.0F);
+}
+
 // The GPUs served this month, the capacity taken from the site, and the fee: the take-or-pay share in full,
 // the rest by usage. The first month may start at the contract date, the last may stop at the end date.
-// `delivering`: some lane may be pending.
+// `found`: the month's mean of the GPUs that the contract may take. `delivering`: some lane may be pending.
 template <bool delivering>
-HEADROOM_HD Service serve(const ContractTerms& x, Real usage, auto&& state, auto&& site, auto&& flows) {
+HEADROOM_HD Service serve(const ContractTerms& x, Real usage, Real found, auto&& state, auto&& site,
+                          auto&& flows) {
   const std::int32_t before = state.status;
   const Real end = state.end;
   const Real part = clamp(end - (x.t - 1.0F), 0.0F, 1.0F);
   const Real in_force = select(before == kInForce, 1.0F, 0.0F);
   const Real live = delivering ? select(before == kPending, 1.0F, in_force) : in_force;
-  const Real gpus = min(live * max(fma(x.gpus, part, -x.before), 0.0F), site.left);
-  const Real gpus_at_end = min(select(end > x.t, live * x.wanted_end, 0.0F), site.left_end);
+  const Real gpus = min(live * max(fma(x.gpus, part, -x.before), 0.0F), found);
+  const Real at_hand = min(live * x.wanted_end, site.left_end);
+  const Real gpus_at_end = select(end > x.t, at_hand, 0.0F);
   site.left -= gpus;
   site.left_end -= gpus_at_end;
   if constexpr (delivering) {
@@ -196,13 +217,14 @@ HEADROOM_HD Service serve(const ContractTerms& x, Real usage, auto&& state, auto
     state.status = status;
   }
   const Real volume = fma(x.usage_share, usage, x.take_or_pay);
+  site.idle = fma(gpus * x.idle_share, 1.0F - usage, site.idle);
   const Money fee = money(gpus * state.price * x.fee_per_gpu * volume);
   state.last_fee = select(fee > 0, fee, state.last_fee);
   flows.contract_revenue += fee;
-  return {gpus_at_end, fee};
+  return {at_hand, fee};
 }
 
-// Delay damages of a month: a share of the full fee for the missing part, up to the cap.
+// Delay damages of the late part of a month: a share of the full fee for the missing part, up to the cap.
 HEADROOM_HD void charge_damages(const ContractTerms& x, Real gpus_at_end, auto&& state, auto&& damages,
                                 auto&& flows) {
   const Real missing = fma(-gpus_at_end, x.per_gpu, 1.0F);
@@ -265,8 +287,8 @@ HEADROOM_HD std::uint32_t expires(Real t, auto&& state) {
   return select(state.status == kInForce, over, select(state.status == kPending, over, 0U));
 }
 
-// The end of a term: the contract is renewed at the market, or its GPUs go to the pool and the rest of the
-// prepayment becomes income. `u`: of its renewal.
+// The end of a term: the contract is renewed at the market from the next month on, or its GPUs go to the pool
+// and the unearned prepayment is refunded, because nothing was served for it. `u`: of its renewal.
 HEADROOM_HD void expire(const Contract& c, const ContractTerms& x, Real u, const auto& market,
                         Real market_price, auto&& state, auto&& flows) {
   const Real p = x.renewable * logistic(fma(-c.renewal_beta_y, market.churn,
@@ -277,15 +299,15 @@ HEADROOM_HD void expire(const Contract& c, const ContractTerms& x, Real u, const
   const std::int32_t if_in_force = select(over, at_end, std::int32_t{kPending});  // kPending: not expiring
   const std::int32_t outcome = select(before == kInForce, if_in_force, std::int32_t{kPending});
   state.price = select(outcome == kInForce, contract_reference(c, market_price), state.price);
-  state.end += select(outcome == kInForce, c.renewal_term_months, 0.0F);
+  state.end = select(outcome == kInForce, x.t + c.renewal_term_months, state.end);
   state.renewals += select(outcome == kInForce, 1, 0);
-  // A dated term that passes before full service ends too; the unearned prepayment is refunded.
+  // A dated term that passes before full service ends too.
   const std::int32_t undelivered = select(over, std::int32_t{kReleased}, std::int32_t{kPending});
   const std::int32_t otherwise = select(before == kPending, undelivered, before);
   const std::int32_t status = select(outcome == kEnded, std::int32_t{kEnded}, otherwise);
   state.status = status;
-  const Money refund = select(status == kReleased, state.unearned, 0);
-  settle_prepayment(refund, select(outcome == kEnded, state.unearned, 0), state, flows);
+  const bool over_for_good = (status == kReleased) | (outcome == kEnded);
+  settle_prepayment(select(over_for_good, state.unearned, 0), 0, state, flows);
 }
 
 }  // namespace headroom

@@ -28,7 +28,7 @@ struct Remedies {
   Real missing;               // the amount that would have made the test pass
   Money most;                 // the most that a cure may be
   Money parent_cash;          // above its minimum
-  Money debt;                 // base of the waiver's fee
+  Money waiving;              // owed to the lenders who waive: base of the waiver's fee
   std::int32_t cures_left;    // over the whole horizon; 0 in a month that allows none
   std::int32_t waivers_left;  // likewise
 };
@@ -47,7 +47,7 @@ HEADROOM_HD CovenantPayment judge(const Covenant& c, std::int32_t headroom, cons
   state.cures_in_row = cured * (in_row + 1);
   state.waivers = waivers + waived;
   state.months_in_breach = bad * (state.months_in_breach + 1);
-  return {cured * needed, waived * round_to_int(static_cast<Real>(x.debt) * c.waiver_fee_share)};
+  return {cured * needed, waived * round_to_int(static_cast<Real>(x.waiving) * c.waiver_fee_share)};
 }
 
 }  // namespace headroom

@@ -118,6 +118,8 @@ struct Conditions {
   Money revolver_room;   // of the parent: the undrawn revolver, 0 while draws are stopped
   Money revolver_drawn;  // its balance
   Money most_equity;     // of the parent: equity that it may still sell, 0 while it may not
+  Money guarantor;       // of a guaranteed borrower: the parent's liquidity at the last month end, with what other
+                         // borrowers have distributed since, less what it paid in to them
   bool sweeps_all;       // a breach sweeps all cash above the minimum
   bool distributes;      // a borrower's distributions are neither trapped nor locked up
 };
@@ -165,12 +167,12 @@ HEADROOM_HD Waterfall run_waterfall(const Entity& e, const EntityTerms& x, const
     cash += w.issued;
   }
 
-  // A lack that is still open: the reserve account pays it, then the guarantee. The rest is a default, and is
-  // carried as a gap.
+  // A lack that is still open: the reserve account pays it, then the guarantor, as far as it has the money. The
+  // rest is a default, and is carried as a gap.
   const Money from_reserve = max(min(-cash, w.reserve), 0);
   cash += from_reserve;
   w.reserve -= from_reserve;
-  const Money guaranteed = x.guaranteed * max(-cash, 0);
+  const Money guaranteed = x.guaranteed * min(max(-cash, 0), on.guarantor);
   cash += guaranteed;
   w.from_parent += guaranteed;
   w.shortfall = max(-cash, 0);

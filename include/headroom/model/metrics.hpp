@@ -36,7 +36,7 @@ struct MetricInputs {
 
 // Whether the threshold is a minimum or a maximum.
 enum class Bound : std::int32_t { minimum, maximum };
-// Whether a ratio with a zero denominator passes its test. An amount has no denominator.
+// Whether a ratio with a zero denominator passes its test; a maximum passes in any case where nothing is owed. An amount has no denominator.
 enum class Empty : std::int32_t { none, passes, fails };
 // The window that a metric needs: none (it stands at the month end), a sum that cannot be annualised, or a
 // flow that can.
@@ -65,6 +65,14 @@ HEADROOM_HD Real ratio_of(Real numerator, Real denominator) {
   static_assert(M::empty != Empty::none);
   return ratio(numerator, denominator,
                (M::bound == Bound::maximum) == (M::empty == Empty::fails) ? kRatioCap : -kRatioCap);
+}
+
+// Debt over what carries it. Nothing owed passes, whatever carries it.
+template <class M>
+HEADROOM_HD Real burden(Real debt, Real carries) {
+  static_assert(M::bound == Bound::maximum && M::empty == Empty::fails);
+  const Real owed = ratio_of<M>(debt, carries);
+  return select(debt > 0.0F, owed, min(owed, 0.0F));
 }
 
 namespace metric {
@@ -123,7 +131,7 @@ struct Leverage : MetricDefaults {
   static constexpr Empty empty = Empty::fails;
   static constexpr WindowRule window = WindowRule::annual;
   static constexpr std::uint32_t flows = kEbitdaFlow;
-  HEADROOM_HD static Real value(const auto& x) { return ratio_of<Leverage>(x.debt, x.ebitda() * x.to_annual); }
+  HEADROOM_HD static Real value(const auto& x) { return burden<Leverage>(x.debt, x.ebitda() * x.to_annual); }
   HEADROOM_HD static Real missing(const auto& x, Real limit) {
     return x.debt / (limit * x.to_annual) - x.ebitda();
   }
@@ -138,7 +146,7 @@ struct NetLeverage : MetricDefaults {
   static constexpr WindowRule window = WindowRule::annual;
   static constexpr std::uint32_t flows = kEbitdaFlow;
   HEADROOM_HD static Real value(const auto& x) {
-    return ratio_of<NetLeverage>(x.debt - x.cash, x.ebitda() * x.to_annual);
+    return burden<NetLeverage>(x.debt - x.cash, x.ebitda() * x.to_annual);
   }
   HEADROOM_HD static Real missing(const auto& x, Real limit) {
     return (x.debt - x.cash) / (limit * x.to_annual) - x.ebitda();
@@ -172,13 +180,11 @@ struct Ltv : MetricDefaults {
   static constexpr const char* label = "loan to value: debt over the lenders' collateral";
   static constexpr Scale scale = Scale::fixed_point;
   static constexpr Bound bound = Bound::maximum;
-  static constexpr Empty empty = Empty::fails;  // except where nothing is owed
+  static constexpr Empty empty = Empty::fails;
   static constexpr WindowRule window = WindowRule::none;
   static constexpr bool repays_debt = true;
   static constexpr bool needs_collateral = true;
-  HEADROOM_HD static Real value(const auto& x) {
-    return select(x.tranche_balance > 0.0F, ratio_of<Ltv>(x.tranche_balance, x.collateral), 0.0F);
-  }
+  HEADROOM_HD static Real value(const auto& x) { return burden<Ltv>(x.tranche_balance, x.collateral); }
   HEADROOM_HD static Real missing(const auto& x, Real limit) {
     return fma(-limit, x.collateral, x.tranche_balance);
   }

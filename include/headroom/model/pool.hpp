@@ -33,7 +33,8 @@ HEADROOM_HD void advance_pool(const Scenario& s, const Site& site, const PoolTer
   const Real backstop =
       ledger_fee((left - sold) * terms.backstop_share, o.backstop_price_usd_per_gpu_hour, s.ledger_usd);
 
-  const Real used = online - left + sold;
+  const Real taken = online - left + sold;
+  const Real used = taken - capacity.idle;
   const Real energised = fma(1.0F - site.power_idle_share, used, site.power_idle_share * online) / site.gpus;
   const Real power =
       energised * fma(site.power_floating_month, market.power_multiplier, site.power_fixed_month);
@@ -41,7 +42,7 @@ HEADROOM_HD void advance_pool(const Scenario& s, const Site& site, const PoolTer
   flows.pool_revenue += money(on_demand + platform + backstop);
   flows.opex += money(power + platform * o.platform_cost_ratio);
   flows.online += online;
-  flows.sold += used;
+  flows.sold += taken;
   flows.price_weight += online * price;
   flows.start_price_weight += online * start_price;
 }

@@ -177,14 +177,15 @@ HEADROOM_HD void operate_site(const Site& site, const SiteTerms& terms, auto&& s
   capacity.online = online;
   capacity.left = online;
   capacity.left_end = online_end;
+  capacity.idle = 0.0F;
   flows.opex += opex;
   flows.depreciation += depreciated - before;
   flows.net_ppe += capex - depreciated;
 }
 
-// Collateral value of a site's GPUs.
+// Collateral value of a site's GPUs, at their budget: an overrun secures nobody.
 HEADROOM_HD Money site_collateral(const Site& site, const SiteTerms& terms, Real price, auto&& state) {
-  const Real cost = gpu_value(site, static_cast<Real>(site.capex) * state.cost_multiplier);
+  const Real cost = gpu_value(site, static_cast<Real>(site.capex));
   const Money value = collateral(site, terms, state.ready, cost * share_on_line(state.ready, terms),
                                  price / state.purchase_price);
   return select(state.status == kOrdered, value, 0);

@@ -53,6 +53,7 @@ struct ContractRow {
 // A tranche in a month.
 struct TrancheRow {
   CouponTerms coupon;
+  bool fee_due;        // the commitment has been signed
   Real payments_left;  // the divisor that gives the instalment of the balance; 0: nothing is due
   bool gone;           // past its maturity, and past its second term if it could be extended
   bool callable;       // a covenant or a cross-default can make it due
@@ -70,6 +71,8 @@ struct TrancheRow {
 // A covenant in a month.
 struct CovenantRow {
   bool tested;
+  bool may_outlive;  // on some path its loans may be repaid while it goes on
+  bool over;         // its loans have matured
   Real threshold;               // in the metric's unit; an amount in ledger units
   Real plan_contracted;         // of a metric against the plan: planned contracted revenue over its window
   std::int32_t cures, waivers;  // that may still be used up to this month; 0: none are left or due
@@ -101,7 +104,8 @@ struct Calendar {
   View<std::int32_t> following;  // tranches with cross-defaults
   Groups contracts_of_site;      // in order of priority
   Groups tranches_of_entity;
-  Groups swept_of_entity;  // tranches that take a sweep
+  Groups lenders_of_covenant;  // the tranches whose lenders it protects
+  Groups swept_of_entity;      // tranches that take a sweep
   bool plain = true;       // no covenant has cures, waivers or consequences
 
   template <class F>
@@ -109,7 +113,7 @@ struct Calendar {
     f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(opening_window),
         f(place), f(step_down), f(damages), f(eligible), f(targeted), f(following);
     f(contracts_of_site.first), f(contracts_of_site.member), f(tranches_of_entity.first),
-        f(tranches_of_entity.member), f(swept_of_entity.first), f(swept_of_entity.member);
+        f(tranches_of_entity.member), f(lenders_of_covenant.first), f(lenders_of_covenant.member), f(swept_of_entity.first), f(swept_of_entity.member);
   }
 };
 

@@ -29,17 +29,28 @@ HEADROOM_HD void advance_customers(const Now& now, Lanes& lanes) {
 }
 
 // A contract's service. `delivering`: some path is not in full service yet, or receives a prepayment this
-// month. `late`: damages may also fall due. In other months service is only a fee and a credit.
-template <bool delivering, bool late, class Lanes>
+// month. `late`: damages may also fall due. `dated`: the contract date lies inside the month. In other months
+// service is only a fee and a credit.
+template <bool delivering, bool late, bool dated, class Lanes>
 HEADROOM_HD void serve_contract(const Now& now, std::int32_t c, Lanes& lanes) {
   const StateLayout& l = now.l;
   const std::int32_t entity = now.s.contract[c].entity, customer = now.s.contract[c].customer;
-  const std::int32_t damages = now.calendar.damages[c];
+  const std::int32_t damages = now.calendar.damages[c], place = now.calendar.place[now.s.contract[c].site];
   Held<ContractTerms> terms = now.contract(c).terms;
+  Held<Site> site = now.s.site[now.s.contract[c].site];
+  const Mask running(site.running != 0);
   lanes.each([&](auto p) HEADROOM_LANE {
     const auto contract = p.at(l.contract, c);
     const auto flows = p.at(l.flows, entity);
-    const Service service = serve<delivering>(terms, p.at(l.market).usage, contract, p.at(l.site_month), flows);
+    const auto capacity = p.at(l.site_month);
+    Real found = capacity.left;
+    if constexpr (dated) {
+      const auto state = p.at(l.site, place);
+      const Real ready = select(running, site.planned_ready_month, state.ready);
+      const Real from_date = found_from_date(terms, site, ready, state.status == kOrdered, capacity);
+      found = min(found, from_date);
+    }
+    const Service service = serve<delivering>(terms, p.at(l.market).usage, found, contract, capacity, flows);
     if constexpr (late) charge_damages(terms, service.gpus_at_end, contract, p.at(l.damages, damages), flows);
     if constexpr (delivering) prepay(terms, service.gpus_at_end, contract, flows);
     credit(terms, service.fee, contract, flows);
@@ -102,12 +113,16 @@ HEADROOM_HD void advance_contract(const Now& now, std::int32_t c, Lanes& lanes) 
   const bool pays =
       (pending || in_force) && row.terms.prepayment_due != 0 &&
       lanes.any([&](auto p) HEADROOM_LANE { return select(p.at(l.contract, c).prepaid == 0, 1U, 0U); }) != 0;
-  if (delivers && row.terms.damages_per_price > 0.0F) {
-    serve_contract<true, true>(now, c, lanes);
+  if (delivers && row.terms.before > 0.0F && row.terms.damages_per_price > 0.0F) {
+    serve_contract<true, true, true>(now, c, lanes);
+  } else if (delivers && row.terms.before > 0.0F) {
+    serve_contract<true, false, true>(now, c, lanes);
+  } else if (delivers && row.terms.damages_per_price > 0.0F) {
+    serve_contract<true, true, false>(now, c, lanes);
   } else if (delivers || pays) {
-    serve_contract<true, false>(now, c, lanes);
+    serve_contract<true, false, false>(now, c, lanes);
   } else if (in_force) {
-    serve_contract<false, false>(now, c, lanes);
+    serve_contract<false, false, false>(now, c, lanes);
   }
   if (row.step_down_trigger > 0.0F && (pending || in_force)) {
     const Real trigger = row.step_down_trigger;

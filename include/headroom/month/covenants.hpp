@@ -64,6 +64,16 @@ HEADROOM_HD void pay_cure(const Now& now, const Covenant& covenant, Lanes& lanes
   });
 }
 
+// The sum of f over the tranches whose lenders a covenant protects, in Sweep::left.
+template <class F, class Lanes>
+HEADROOM_HD void sum_over_lenders(const Now& now, std::int32_t v, Lanes& lanes, F&& f) {
+  const StateLayout& l = now.l;
+  lanes.each([&](auto p) HEADROOM_LANE { p.at(l.sweep).left = 0; });
+  for_each_member(now.calendar.lenders_of_covenant, v, [&](std::int32_t d) HEADROOM_LANE {
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.sweep).left += f(p.at(l.tranche, d)); });
+  });
+}
+
 // A covenant's test, and then its cure, waiver or breach.
 template <class M, class Lanes>
 HEADROOM_HD void test_covenant(const Now& now, std::int32_t v, Lanes& lanes) {
@@ -98,6 +108,14 @@ HEADROOM_HD void test_covenant(const Now& now, std::int32_t v, Lanes& lanes) {
   lanes.each([&](auto p) HEADROOM_LANE {
     p.at(l.observed, kMeasureCount).value = headroom_of(M::value(inputs(p)), row.threshold, sign, scale);
   });
+  if (row.may_outlive) {
+    // Where nothing is owed to the lenders that it protects, the test is passed: headroom is 0 at least.
+    sum_over_lenders(now, v, lanes, [](const auto& d) HEADROOM_LANE { return d.balance + d.undrawn; });
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const std::int32_t room = p.at(l.observed, kMeasureCount).value;
+      p.at(l.observed, kMeasureCount).value = select(p.at(l.sweep).left > 0, room, max(room, 0));
+    });
+  }
   if (covenant.springing_share > 0.0F) {
     // Where the test does not spring it is passed: headroom is 0 at least.
     lanes.each([&](auto p) HEADROOM_LANE {
@@ -116,13 +134,15 @@ HEADROOM_HD void test_covenant(const Now& now, std::int32_t v, Lanes& lanes) {
   const bool ring_fenced = covenant.entity >= 0 && covenant.entity != s.parent();
   const std::int32_t parent = s.parent();
   const Money parent_minimum = s.entity[parent].min_cash;
+  if (row.waivers > 0 && covenant.waiver_fee_share > 0.0F)
+    sum_over_lenders(now, v, lanes, [](const auto& d) HEADROOM_LANE { return d.balance; });
   lanes.each([&](auto p) HEADROOM_LANE {
     const MetricInputs<M> x = inputs(p);
     const Money debt = round_to_int(x.tranche_balance);
     const Remedies remedies{.missing = M::missing(x, row.threshold),
                             .most = M::repays_debt ? debt : kFixedMax,
                             .parent_cash = p.at(l.position, parent).cash - parent_minimum,
-                            .debt = debt,
+                            .waiving = p.at(l.sweep).left,
                             .cures_left = row.cures,
                             .waivers_left = row.waivers};
     p.at(l.verdict) = judge(covenant, p.at(l.observed, kMeasureCount).value, remedies, p.at(l.breach, v));
@@ -161,6 +181,10 @@ HEADROOM_HD void set_consequences(const Now& now, std::int32_t v, Lanes& lanes) 
   const Covenant covenant = s.covenant[v];
   if (covenant.plain()) return;
   const std::int32_t month = now.month, untested = now.covenant(v).tested ? 0 : 1;
+  if (now.covenant(v).over) {  // its loans are repaid: no breach is left
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.breach, v).months_in_breach = 0; });
+    return;
+  }
   lanes.each([&](auto p) HEADROOM_LANE {
     const auto breach = p.at(l.breach, v);
     const std::int32_t months = breach.months_in_breach;

@@ -166,7 +166,7 @@ HEADROOM_HD void advance_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   lanes.each([&](auto p) HEADROOM_LANE {
     pay_interest(row.coupon, market.short_rate(p.at(l.market)), p.at(l.tranche, d), p.at(l.debt_month));
   });
-  if (tranche.commitment_fee != 0.0F) {
+  if (row.fee_due) {
     const Real fee = tranche.commitment_fee;
     lanes.each([&](auto p) HEADROOM_LANE { pay_commitment_fee(fee, p.at(l.tranche, d), p.at(l.debt_month)); });
   }

@@ -53,6 +53,7 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     Conditions on{};
     on.sweeps_all = ((control.restrictions & kSweepAll) != 0) | (debt.called > 0);
     if constexpr (borrower) {
+      on.guarantor = max(p.at(l.parent).liquidity + group.upstream, 0);
       on.distributes = ((control.restrictions & kTrapped) == 0) & (debt.called <= 0) & is_open(e, x, last_3);
     } else {
       const TrancheState credit_line = p.load(l.tranche, revolver);
@@ -114,11 +115,23 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     group.net_income += income.net_income, group.forfeited += flows.forfeited;
     group.interest += row.interest, group.principal += row.principal, group.cfads += row.cfads;
     group.contracted += row.contracted, group.deferred += closed.deferred;
-    group.debt += closed.debt, group.cash += closed.cash, group.gap += closed.gap;
+    group.debt += closed.debt, group.cash += closed.cash;
+    group.gap += borrower ? x.guaranteed * closed.gap : closed.gap;
     group.backlog += flows.backlog;
     group.online += flows.online, group.sold += flows.sold;
     group.price_weight += flows.price_weight, group.start_price_weight += flows.start_price_weight;
   });
+  if constexpr (borrower) {
+    // A guarantee that is not honoured is the guarantor's default too.
+    if (x.guaranteed != 0) {
+      const std::int32_t parent = s.parent();
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const bool now_unpaid = p.at(l.entity, entity).default_month == month;
+        const auto guarantor = p.at(l.entity, parent);
+        guarantor.default_month = min(guarantor.default_month, select(now_unpaid, month, kNever));
+      });
+    }
+  }
   repay_from_sweep(now, entity, lanes);
 }
 

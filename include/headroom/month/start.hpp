@@ -108,6 +108,7 @@ HEADROOM_HD void draw_site(const Now& now, std::int32_t i, Lanes& lanes) {
     const Real systemic = p.at(l.constants).systemic;
     const Real late = drawn_delay(delay, delivery, systemic, commissioning(p).w0);
     state.ready = (state.ready + (site.commissioning_months + late)) + unplanned;
+    state.delivery += unplanned;
     state.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
   });
 }

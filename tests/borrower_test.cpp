@@ -115,6 +115,21 @@ TEST(BorrowerCash, WithoutAGuaranteeALackIsThePaymentDefaultOfTheBorrowerAlone) 
   EXPECT_EQ(run.column(kPeakFundingGap), 0) << "the parent's gap";
 }
 
+// A guarantee is worth what the guarantor has. The parent has 30 and earns 15 less than it spends each month;
+// the borrower lacks 20 in month 5 and 40 in month 6.
+TEST(BorrowerCash, AGuarantorPaysWhatItHas) {
+  Group group = group_with_a_lack();
+  group.borrower().guaranteed = 1;
+  group.parent().cash = 10, group.parent().min_cash = 0;
+  group.parent().sga_fixed_month = 20.0F;
+  const Sheet sheet = closed(group);
+  // 10 + 100 - 20 in month 1, then 80, 70, 50; 10 after month 5, which is all that month 6 gets of 40.
+  ASSERT_EQ(sheet.books[0].default_month, 6);
+  ASSERT_EQ(sheet.books[1].default_month, 6);
+  const Rolled run = expect_equal(group, sheet);
+  EXPECT_EQ(run.column(run.layout.payment_default(0)), 6);
+}
+
 // The reserve, then the guarantee.
 TEST(BorrowerCash, TheReserveComesBeforeTheGuarantee) {
   Group group = group_with_a_lack();

@@ -46,6 +46,31 @@ double run_rate_musd(double it_mw) {
   return musd(trace_path(data.view(), 0, 0)[kArr]);
 }
 
+// The first months do not depend on the horizon.
+TEST(CompanyHorizon, IsNotPartOfTheModel) {
+  for (const char* file : config_files) {
+    Company whole = load_company({.file = configs_dir + file});
+    make_plan(whole.data);
+    for (const int months : {12, 30}) {
+      Company part = load_company({.file = configs_dir + file}, months);
+      make_plan(part.data);
+      const auto all = static_cast<std::size_t>(whole.data.parameters.months),
+                 some = static_cast<std::size_t>(months);
+      for (const std::uint64_t path : {0ULL, 1ULL, 2ULL, 3ULL}) {
+        const auto longer = trace_path(whole.data.view(), 1, path),
+                   shorter = trace_path(part.data.view(), 1, path);
+        for (std::size_t row = 0; row < static_cast<std::size_t>(series_count(whole.data.view())); ++row) {
+          for (std::size_t t = 0; t < some; ++t) {
+            ASSERT_EQ(shorter[row * some + t], longer[row * all + t])
+                << file << ", " << months << " months, path " << path << ", series " << row << ", month "
+                << t + 1;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(PowerToRevenue, IsTheReportsSum) {
   const double model = 12 * static_cast<double>(ledger_fee(800 * 0.80F, 5.50F, 1e6F));
   EXPECT_NEAR(model, 800 * 0.80 * 5.50 * 8766 / 1e6, 1e-5);

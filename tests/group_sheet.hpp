@@ -285,7 +285,9 @@ class Sheet {
       from_parent(payable(b.terms.min_cash - cash, capex - drawn));
     const double from_reserve = payable(-cash, b.reserve);
     cash += from_reserve, b.reserve -= from_reserve;
-    if (guaranteed) from_parent(std::max(0.0, -cash));
+    // The guarantor pays what it has: its cash at the last month end, and what borrowers paid up since.
+    if (guaranteed) from_parent(payable(-cash, std::max(0.0, books.back().cash + all.upstream)));
+    if (guaranteed && cash < 0) books.back().default_month = std::min(books.back().default_month, t);
     if (cash < 0) {
       b.gap -= cash, cash = 0;
       b.default_month = std::min(b.default_month, t);

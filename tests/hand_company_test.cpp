@@ -820,8 +820,35 @@ TEST(HandCovenants, LoanToValueWithoutATrancheIsOfAllDebt) {
   }
 }
 
-// Ratios without a denominator: a minimum passes if there is nothing to pay, a maximum fails if there is no
-// EBITDA.
+// Ratios with each side below zero, zero and above it. A minimum passes if there is nothing to pay; a maximum
+// passes if nothing is owed, and fails if something is and there is no EBITDA. Debt 0 or 1,000, cash 100 or
+// 1,100, EBITDA -20, 0 or 20 a month.
+TEST(HandCovenants, RatiosOfEachSign) {
+  for (const double debt : {0.0, 1'000.0}) {
+    for (const double cash : {100.0, 5'000.0}) {
+      for (const double ebitda : {-20.0, 0.0, 20.0}) {
+        ScenarioData data = still_company(1);
+        data.entity[0].cash = static_cast<Money>(cash);
+        data.entity[0].sga_fixed_month = static_cast<Real>(-ebitda);
+        if (debt > 0) data.tranche = {tranche_of(TrancheKind::term, static_cast<Money>(debt))};
+        for (const Metric metric : {Metric::leverage, Metric::net_leverage}) {
+          data.covenant.push_back(covenant_of(0, metric, Window::trailing_12, data.covenant_test.size()));
+          data.covenant_test.push_back({1, 4.0F});
+        }
+        const std::vector<std::int32_t> trace = trace_with_plan(data);
+        for (std::size_t v = 0; v < 2; ++v) {
+          const double owed = v == 0 ? debt : debt - (cash + ebitda);
+          const double value =
+              ebitda > 0 ? std::clamp(owed / ebitda, -1000.0, 1000.0) : (owed > 0 ? 1000.0 : 0.0);
+          EXPECT_NEAR(trace[kMeasureCount + v], 1e4 * (4.0 - value), 1.0)
+              << "covenant " << v << ", debt " << debt << ", cash " << cash << ", EBITDA " << ebitda;
+        }
+      }
+    }
+  }
+}
+
+// Ratios without a denominator: a minimum passes if there is nothing to pay, a maximum if nothing is owed.
 TEST(HandCovenants, RatiosOfNothing) {
   ScenarioData data = still_company(3);
   data.entity[0].cash = 100;
@@ -832,7 +859,7 @@ TEST(HandCovenants, RatiosOfNothing) {
   }
   const std::vector<std::int32_t> trace = trace_with_plan(data);
   for (std::size_t v = 0; v < 4; ++v) {
-    EXPECT_EQ(trace[(kMeasureCount + v) * 3], v < 3 ? 9'980'000 : -9'980'000) << "covenant " << v;
+    EXPECT_EQ(trace[(kMeasureCount + v) * 3], v < 3 ? 9'980'000 : 20'000) << "covenant " << v;
   }
 }
 

@@ -253,19 +253,19 @@ TEST(HandPrepayments, ReceivedCreditedCappedByTheInvoiceAndForfeitedAtTheEnd) {
     credit(dated_left, 50, dated_fee);
     credit(at_start_left, 250, start_fee);
     credit(old_left, 24, old_fee);
-    if (t == 9) m.forfeited = dated_left + at_start_left, dated_left = at_start_left = 0;
+    if (t == 9) m.refunded = dated_left + at_start_left, dated_left = at_start_left = 0;
     m.backlog = rounded(fee(50, 3.0) * (t < 3 ? 6 : std::max(0, 9 - t))) +
                 rounded(fee(40, 3.0) * (t < 3 ? 6 : std::max(0, 9 - t))) + rounded(fee(50, 2.0) * (30 - t));
     m.online = 50 + online, m.used = 50 + dated_gpus + start_gpus;
     sheet.close(m);
   }
-  ASSERT_GT(sheet.rows()[8].value[kRevenue], sheet.rows()[7].value[kRevenue]) << "nothing was forfeited";
+  ASSERT_LT(sheet.rows()[8].value[kCfo], sheet.rows()[7].value[kCfo]) << "nothing was refunded";
   expect_equal(data, sheet);
 }
 
 // ---- Lateness. ----
 
-// Planned for 3, ready at 6.5 with a ramp of one month; due in month 3 with one month of grace.
+// Planned for 3, ready at 6.5 with a ramp of one month; due in month 3 with one and a half months of grace.
 TEST(HandLateness, DamagesAfterTheGraceUpToTheCap) {
   ScenarioData data = rich_company(10);
   data.parameters.switches = kDamages;
@@ -273,8 +273,8 @@ TEST(HandLateness, DamagesAfterTheGraceUpToTheCap) {
   data.site[0].stage_delay[kGpus] = late_by(3.5);
   data.customer = {customer_of("acme")};
   Contract c = new_contract(0, 100, 2.0, 3, 24);
-  c.grace_months = 1.0F, c.damages_share = 0.10F;
-  for (const double cap : {33.0, 1000.0}) {
+  c.grace_months = 1.5F, c.damages_share = 0.10F;
+  for (const double cap : {20.0, 1000.0}) {
     c.damages_cap = static_cast<Real>(cap);
     data.contract = {c};
     Sheet sheet(data);
@@ -283,7 +283,8 @@ TEST(HandLateness, DamagesAfterTheGraceUpToTheCap) {
       Month m;
       const double share_end = std::clamp(t - 6.5, 0.0, 1.0);
       if (t > 4 && share_end < 1.0) {
-        m.damages = std::min(rounded(0.10 * fee(100, 2.0) * (1.0 - share_end)), cap - charged);
+        const double late = std::min(t - 4.5, 1.0);  // the part of the month after the grace
+        m.damages = std::min(rounded(0.10 * fee(100, 2.0) * late * (1.0 - share_end)), cap - charged);
         charged += m.damages;
       }
       m.online = m.used = 100 * (online_area(t, 6.5, 1) - online_area(t - 1, 6.5, 1));
@@ -291,7 +292,7 @@ TEST(HandLateness, DamagesAfterTheGraceUpToTheCap) {
       m.backlog = rounded(fee(100, 2.0) * (t < 8 ? 24 : 32 - t));
       sheet.close(m);
     }
-    ASSERT_EQ(charged, cap == 33.0 ? 33.0 : 15.0 + 15.0 + 7.0);
+    ASSERT_EQ(charged, cap == 20.0 ? 20.0 : 7.0 + 15.0 + 7.0);
     expect_equal(data, sheet);
     const ColumnLayout l = column_layout(data.view());
     EXPECT_EQ(column_of(data, l.months_late(0)), 35000);

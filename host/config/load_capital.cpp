@@ -253,12 +253,14 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
 
 void read_step_ups(Loading& in, const Table& table, Tranche& t) {
   t.first_step_up = static_cast<std::int32_t>(in.data.step_up.size());
+  Real last = 0.0F;
   for (const Table& each : table.rows("step_ups")) {
     // Effective from the month after a month end, like everything that begins on a date.
     const auto from = static_cast<std::int32_t>(std::floor(in.month(each, "from"))) + 1;
-    if (t.step_ups > 0 && from <= in.data.step_up.back().month)
+    if (t.step_ups > 0 && in.month(each, "from") <= last)
       each.reject("from", "steps must be in ascending order", "sort them, or add up those of one date");
     in.data.step_up.push_back({from, each.real("add_per_year", between(-1.0, 1.0))});
+    last = in.month(each, "from");
     ++t.step_ups;
   }
 }
@@ -438,7 +440,7 @@ void read_tests(Loading& in, const Table& table, Metric metric) {
   const std::int32_t last = in.whole_month(table, "last_test", kNever);
   table.in_order("first_test", "last_test");
   const std::vector<Step> steps = read_thresholds(in, table, metric);
-  if (steps.front().from > static_cast<Real>(std::max(first, 1)) && steps.front().from > 0.0F) {
+  if (steps.size() > 0 && steps.front().from > static_cast<Real>(std::max(first, 1))) {
     table.reject("thresholds", fmt::format("the first begins after 'first_test', {}", in.date_text(first)),
                  "add the threshold of the first tests, or correct one of the two");
   }

@@ -331,7 +331,8 @@ CalendarData calendar_of(const Scenario& s) {
   }
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     for (std::int32_t d = 0; d < s.tranche.size; ++d) {
-      if (s.covenant[v].protects(d, s.tranche[d], s.covenant_target)) rows.lenders_of_covenant.member.push_back(d);
+      if (s.covenant[v].protects(d, s.tranche[d], s.covenant_target))
+        rows.lenders_of_covenant.member.push_back(d);
     }
     end_group(rows.lenders_of_covenant);
   }

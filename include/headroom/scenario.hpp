@@ -273,7 +273,7 @@ struct Tranche {
   std::int32_t refinanceable;
   Real refinance_spread;  // over the short rate, before the multiplier
   std::int32_t refinance_months;
-  Real conversion_price_usd;         // convertible only
+  Real conversion_price_usd;  // convertible only
   // The last month in which it can be owed.
   HEADROOM_HD std::int32_t last_month() const { return maturity + (refinanceable != 0 ? refinance_months : 0); }
   std::int32_t lease;                // 1: finance lease; its principal is lease principal
@@ -319,8 +319,8 @@ struct Covenant {
   std::int32_t tranche;  // ltv and backlog_coverage may name one, -1: the entity's debt
   Metric metric;
   Window window;
-  std::int32_t maximum;         // 1: the metric must not exceed the threshold; 0: not fall below it
-  std::int32_t first_test;      // index of its row in covenant_test (months consecutive)
+  std::int32_t maximum;             // 1: the metric must not exceed the threshold; 0: not fall below it
+  std::int32_t first_test;          // index of its row in covenant_test (months consecutive)
   std::int32_t outlives_loans = 0;  // 1: tested also when its loans are repaid
   Real springing_share = 0.0F;  // tested only while `tranche` is drawn above this share of its size; 0: always
   // cure: the parent's cash stands in for the missing cash flow or revenue, or repays the debt above the

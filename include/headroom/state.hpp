@@ -97,9 +97,9 @@ enum SiteStatus : std::int32_t { kWaiting, kOrdered, kCancelled, kNotOrdered };
 HEADROOM_STATE(SiteState, HEADROOM_SITE_STATE)
 
 // The capacity of the site that is at work in the month: on line, and not yet taken by contracts.
-#define HEADROOM_SITE_MONTH(X)                 \
-  X(Real, online, "GPUs")   /* month's mean */ \
-  X(Real, left, "GPUs")     /* likewise */     \
+#define HEADROOM_SITE_MONTH(X)                     \
+  X(Real, online, "GPUs")   /* month's mean */     \
+  X(Real, left, "GPUs")     /* likewise */         \
   X(Real, left_end, "GPUs") /* at the month end */ \
   X(Real, idle, "GPUs")     /* under contract, paid for by use and not used; month's mean */
 HEADROOM_STATE(SiteMonth, HEADROOM_SITE_MONTH)
@@ -278,8 +278,8 @@ HEADROOM_STATE(Position, HEADROOM_POSITION)
   X(Real, start_price_weight, "GPUs x USD per GPU-hour")
 HEADROOM_STATE(GroupMonth, HEADROOM_GROUP_MONTH)
 
-// Cash swept from the entity that is being closed, and not yet paid to a tranche. In a covenant's test: an amount
-// summed over the tranches whose lenders it protects.
+// Cash swept from the entity that is being closed, and not yet paid to a tranche. In a covenant's test: an
+// amount summed over the tranches whose lenders it protects.
 #define HEADROOM_SWEEP(X) X(Money, left, "ledger units")
 HEADROOM_STATE(Sweep, HEADROOM_SWEEP)
 

@@ -118,10 +118,10 @@ struct Conditions {
   Money revolver_room;   // of the parent: the undrawn revolver, 0 while draws are stopped
   Money revolver_drawn;  // its balance
   Money most_equity;     // of the parent: equity that it may still sell, 0 while it may not
-  Money guarantor;       // of a guaranteed borrower: the parent's liquidity at the last month end, with what other
-                         // borrowers have distributed since, less what it paid in to them
-  bool sweeps_all;       // a breach sweeps all cash above the minimum
-  bool distributes;      // a borrower's distributions are neither trapped nor locked up
+  Money guarantor;   // of a guaranteed borrower: the parent's liquidity at the last month end, with what other
+                     // borrowers have distributed since, less what it paid in to them
+  bool sweeps_all;   // a breach sweeps all cash above the minimum
+  bool distributes;  // a borrower's distributions are neither trapped nor locked up
 };
 
 // The waterfall of an entity's cash, in the order of a credit agreement.

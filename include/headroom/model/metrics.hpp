@@ -36,7 +36,8 @@ struct MetricInputs {
 
 // Whether the threshold is a minimum or a maximum.
 enum class Bound : std::int32_t { minimum, maximum };
-// Whether a ratio with a zero denominator passes its test; a maximum passes in any case where nothing is owed. An amount has no denominator.
+// Whether a ratio with a zero denominator passes its test; a maximum passes in any case where nothing is owed.
+// An amount has no denominator.
 enum class Empty : std::int32_t { none, passes, fails };
 // The window that a metric needs: none (it stands at the month end), a sum that cannot be annualised, or a
 // flow that can.

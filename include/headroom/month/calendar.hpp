@@ -71,8 +71,8 @@ struct TrancheRow {
 // A covenant in a month.
 struct CovenantRow {
   bool tested;
-  bool may_outlive;  // on some path its loans may be repaid while it goes on
-  bool over;         // its loans have matured
+  bool may_outlive;             // on some path its loans may be repaid while it goes on
+  bool over;                    // its loans have matured
   Real threshold;               // in the metric's unit; an amount in ledger units
   Real plan_contracted;         // of a metric against the plan: planned contracted revenue over its window
   std::int32_t cures, waivers;  // that may still be used up to this month; 0: none are left or due
@@ -106,14 +106,15 @@ struct Calendar {
   Groups tranches_of_entity;
   Groups lenders_of_covenant;  // the tranches whose lenders it protects
   Groups swept_of_entity;      // tranches that take a sweep
-  bool plain = true;       // no covenant has cures, waivers or consequences
+  bool plain = true;           // no covenant has cures, waivers or consequences
 
   template <class F>
   void for_each_view(F&& f) {
     f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(opening_window),
         f(place), f(step_down), f(damages), f(eligible), f(targeted), f(following);
     f(contracts_of_site.first), f(contracts_of_site.member), f(tranches_of_entity.first),
-        f(tranches_of_entity.member), f(lenders_of_covenant.first), f(lenders_of_covenant.member), f(swept_of_entity.first), f(swept_of_entity.member);
+        f(tranches_of_entity.member), f(lenders_of_covenant.first), f(lenders_of_covenant.member),
+        f(swept_of_entity.first), f(swept_of_entity.member);
   }
 };
 

@@ -449,7 +449,7 @@ TEST(ConfigKeys, OfABorrowerReachTheirFields) {
   EXPECT_EQ(dscr.window, Window::trailing_12);
   EXPECT_EQ(dscr.cures, 3);
   EXPECT_EQ(dscr.cures_in_row, 2);
-  EXPECT_EQ(dscr.last_cure, 9);  // the test of 31 January comes after the 15th
+  EXPECT_EQ(dscr.last_cure, 10);  // the test of 31 January comes after the 15th
   EXPECT_EQ(dscr.waivers, 1);
   EXPECT_EQ(dscr.first_waiver, 9);
   EXPECT_EQ(dscr.waiver_fee_share, 0.005F);

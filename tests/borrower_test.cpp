@@ -204,6 +204,25 @@ TEST(BorrowerCash, ALockUpKeepsTheCashAndLetsItGoAfter) {
   ASSERT_EQ(sheet.ends[7].value[kLiquidity], sheet.ends[6].value[kLiquidity] + 70);
   expect_equal(group, sheet);
 }
+// Before as_of more interest was received than paid. Debt service of three months is -160 in month 1 and 0 in
+// month 2: DSCR passes, however negative the cash flow is. It is 120 from month 3 on, and must be covered 1.5
+// times.
+TEST(BorrowerCash, ALockUpIsOpenWhileDebtServiceIsZeroOrNegative) {
+  Group group(6);
+  group.borrower().lock_up_dscr = 1.5F;
+  group.data.history[10] = {-300, -120, 0, -300, 0};
+  group.data.history[11] = {-300, -80, 0, -300, 0};
+  group.owes(0, 4'000, 0.12);
+  group.earns(0, 70, 1, 2), group.earns(0, 20, 3, 3), group.earns(0, 70, 4, 6);
+  const Sheet sheet = closed(group);
+  const double distributed[] = {300 + 70 - 40 - 100, 70 - 40, 0, 0, 0, 100 - 20 + 30 + 30 + 30 - 100};
+  double liquidity = 5'000;
+  for (std::size_t i = 0; i < 6; ++i) {
+    liquidity += distributed[i];
+    ASSERT_EQ(sheet.ends[i].value[kLiquidity], liquidity) << "month " << i + 1;
+  }
+  expect_equal(group, sheet);
+}
 // The trap acts from the month after the breach to the month of the first test that passes.
 TEST(BorrowerCash, ATrapKeepsTheCashAndLetsItGoAfter) {
   Group group(14);

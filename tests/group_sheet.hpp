@@ -312,10 +312,10 @@ class Sheet {
       unpaid = unpaid || (l.called && l.balance > 0);
     }
     if (unpaid) b.default_month = std::min(b.default_month, t);
-    const double lock_up =
-        number(b.terms.lock_up_dscr) * (b.last(3, &Row::interest) + b.last(3, &Row::principal));
-    const bool locked =
-        b.trapped || called > 0 || b.gap > 0 || (b.terms.lock_up_dscr > 0 && b.last(3, &Row::cfads) < lock_up);
+    const double to_serve = b.last(3, &Row::interest) + b.last(3, &Row::principal);
+    const bool under_lock_up = b.terms.lock_up_dscr > 0 && to_serve > 0 &&
+                               b.last(3, &Row::cfads) < number(b.terms.lock_up_dscr) * to_serve;
+    const bool locked = b.trapped || called > 0 || b.gap > 0 || under_lock_up;
     if (!is_parent && !locked) from_parent(-spare());
     all.upstream += b.paid_up;
     b.cash = cash;

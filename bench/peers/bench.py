@@ -70,13 +70,13 @@ class Report:
     compiles: bool = False
 
     def show(self, args: argparse.Namespace, c: model.Cut, timing: Timing, results: dict[str, Any]) -> None:
-        warm = statistics.median(timing.wall[1:])
+        warm = statistics.median(timing.wall[1:] or timing.wall)  # of the only run, if there was no other
         found = {
             "peer": self.peer,
             "paths": args.paths,
             "months": c.months,
             "seconds": warm,
-            "processor_seconds": statistics.median(timing.processor[1:]),
+            "processor_seconds": statistics.median(timing.processor[1:] or timing.processor),
             "compile_seconds": max(timing.wall[0] - warm, 0.0) if self.compiles else None,
             "repeats": args.repeats,
             "versions": self.versions,

@@ -81,7 +81,7 @@ double ageing(const Ageing& rates, double from_years, double to_years) {
   return decay(to_years) - decay(from_years);
 }
 
-DelayParams delay_params(const Delay& delay, StreamId stream) {
+DelayParams delay_params(const Delay& delay, StreamId stream, double months_to_go) {
   if (delay.on_time_share >= 1.0) return no_delay();
   DelayParams params{};
   params.z_on_time =
@@ -92,6 +92,11 @@ DelayParams delay_params(const Delay& delay, StreamId stream) {
   params.mu = static_cast<Real>(std::log(p50));
   params.sigma = static_cast<Real>(std::log(p90 / p50) / normal_quantile(0.9));
   params.earliest_months = static_cast<Real>(delay.earliest_months);
+  if (delay.reference_months > 0) {
+    const double scale = std::pow(std::max(months_to_go, 1e-3) / delay.reference_months, delay.power);
+    params.mu = static_cast<Real>(std::log(p50) + std::log(scale));
+    params.earliest_months = static_cast<Real>(delay.earliest_months * scale);
+  }
   params.systemic = static_cast<Real>(std::sqrt(delay.systemic_share));
   params.own = static_cast<Real>(std::sqrt(1.0 - delay.systemic_share));
   params.stream = stream;

@@ -40,11 +40,13 @@ struct Ageing {
 };
 double ageing(const Ageing& rates, double from_years, double to_years);
 
-// P50 and P90 are those of the late part; earliest < p50 < p90.
+// P50 and P90 are those of the late part; earliest < p50 < p90. They are of a stage that has `reference_months`
+// to go; of another one they are multiplied by (months to go / reference)^power. Reference 0: of every stage.
 struct Delay {
   double on_time_share, p50_months, p90_months, earliest_months, systemic_share;
+  double reference_months = 0, power = 0;
 };
-DelayParams delay_params(const Delay& delay, StreamId stream);
+DelayParams delay_params(const Delay& delay, StreamId stream, double months_to_go = 0);
 DelayParams no_delay();
 
 // The constant monthly intensity that gives this default probability over a year.

@@ -233,9 +233,11 @@ StreamId Loading::stream(const std::string& name, const Place& place) {
   return id;
 }
 
-DelayParams Loading::delay_of(std::int32_t index, const std::string& stream_name, const Place& place) {
+DelayParams Loading::delay_of(std::int32_t index, const std::string& stream_name, const Place& place,
+                              double months_to_go) {
   const StreamId id = stream(stream_name, place);
-  return index < 0 ? derive::no_delay() : derive::delay_params(delay[static_cast<std::size_t>(index)], id);
+  return index < 0 ? derive::no_delay()
+                   : derive::delay_params(delay[static_cast<std::size_t>(index)], id, months_to_go);
 }
 
 std::int32_t Loading::entity_of(const Table& table) const {
@@ -273,10 +275,12 @@ void fill(Loading& in) {
   in.customers = in.objects("customer");
   in.contracts = in.objects("contract");
   in.tranches = in.objects("tranche");
+  in.cases = in.objects("lenders_case");
   load_market(in);
   load_entities(in);
   load_tranches(in);
   load_sites(in);
+  load_cases(in);
   load_contracts(in);
   load_covenants(in);
   balance(in);

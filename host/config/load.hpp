@@ -60,7 +60,7 @@ struct Loading {
   bool as_of_known = false;  // if false, no message compares a date with as_of
   std::int32_t months = 0;
   double ledger_unit_usd = 0;
-  Objects delays{}, ratings{}, gpus{}, entities{}, sites{}, customers{}, contracts{}, tranches{};
+  Objects delays{}, ratings{}, gpus{}, entities{}, sites{}, customers{}, contracts{}, tranches{}, cases{};
   std::vector<derive::Delay> delay{};         // in the order of `delays`
   std::vector<double> one_year_default{};     // in the order of `ratings`
   std::vector<std::int32_t> entity_index{};   // from the order of `entities` to the Scenario's order
@@ -87,7 +87,8 @@ struct Loading {
   std::string date_text(double month) const;                    // for messages
 
   StreamId stream(const std::string& name, const Place& place);
-  DelayParams delay_of(std::int32_t index, const std::string& stream_name, const Place& place);
+  DelayParams delay_of(std::int32_t index, const std::string& stream_name, const Place& place,
+                       double months_to_go = 0);
   std::int32_t entity_of(const Table& table) const;  // the parent if the table names none
 };
 
@@ -103,6 +104,7 @@ void load_market(Loading& in);    // load_market.cpp
 void load_entities(Loading& in);  // load_capital.cpp
 void load_tranches(Loading& in);
 void load_sites(Loading& in);      // load_sites.cpp
+void load_cases(Loading& in);      // likewise: lenders' cases
 void load_contracts(Loading& in);  // load_contracts.cpp: customers, contracts, on-demand pool
 void load_covenants(Loading& in);
 void balance(Loading& in);  // opening PP&E and other net assets of each entity

@@ -204,6 +204,11 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
     table.reject("amortisation_start", "the repayment needs it", "add it, or remove 'repayment'");
     return;
   }
+  if (way == Repayment::sculpted) {
+    t.sculpted_to = table.ref("lenders_case", in.cases.ids, false) + 1;
+  } else {
+    forbid(table, {"lenders_case"}, "only a sculpted repayment follows it", "add repayment = \"sculpted\"");
+  }
   if (way == Repayment::scheduled || way == Repayment::sculpted) {
     t.scheduled = 1;
     t.sculpted = way == Repayment::sculpted ? 1 : 0;
@@ -429,6 +434,29 @@ std::vector<Step> read_thresholds(const Loading& in, const Table& table, Metric 
   return steps;
 }
 
+// What a test is measured against: the plan, or a lenders' case; by date after amendments.
+std::vector<Step> read_cases(const Loading& in, const Table& table, Metric metric) {
+  if (metric != Metric::contract_realization) {
+    forbid(table, {"lenders_case", "lenders_cases"}, "only contract_realization is measured against a plan",
+           "remove it");
+    return {};
+  }
+  const auto case_of = [&](const Table& from) {
+    return static_cast<Real>(from.ref("lenders_case", in.cases.ids, false) + 1);
+  };
+  if (!table.has("lenders_cases")) return {{-kNeverReal, case_of(table)}};
+  forbid(table, {"lenders_case"}, "'lenders_cases' gives it by date", "remove one of them");
+  std::vector<Step> steps;
+  for (const Table& each : table.rows("lenders_cases", 1)) {
+    const Real from = in.month(each, "from");
+    if (!steps.empty() && from <= steps.back().from) {
+      each.reject("from", "cases must be in ascending order", "sort them");
+    }
+    steps.push_back({from, case_of(each)});
+  }
+  return steps;
+}
+
 struct Holiday {  // months, both included
   std::int32_t from, to;
 };
@@ -444,6 +472,7 @@ void read_tests(Loading& in, const Table& table, Metric metric) {
     table.reject("thresholds", fmt::format("the first begins after 'first_test', {}", in.date_text(first)),
                  "add the threshold of the first tests, or correct one of the two");
   }
+  const std::vector<Step> cases = read_cases(in, table, metric);
   std::vector<Holiday> holidays;
   for (const Table& each : table.rows("holidays")) {
     holidays.push_back({in.whole_month(each, "from"), in.whole_month(each, "to")});
@@ -456,7 +485,10 @@ void read_tests(Loading& in, const Table& table, Metric metric) {
                                   [&](const Holiday& h) { return h.from <= t && t <= h.to; });
     const bool due = monthly || (t - first) % 3 == 0;
     const bool tested = due && t >= first && t <= last && step != steps.rend() && !free;
-    in.data.covenant_test.push_back({tested ? 1 : 0, tested ? step->value : 0.0F});
+    const auto agreed =
+        std::find_if(cases.rbegin(), cases.rend(), [&](const Step& s) { return s.from <= end; });
+    in.data.covenant_test.push_back({tested ? 1 : 0, tested ? step->value : 0.0F,
+                                     agreed == cases.rend() ? 0 : static_cast<std::int32_t>(agreed->value)});
   }
 }
 

@@ -31,10 +31,12 @@ OuParams read_ou(const Table& table) {
                     table.number("volatility_per_year", non_negative()), table.number("start_log"));
 }
 
-void read_regimes(const Table& market, DemandParams& demand) {
+void read_regimes(Loading& in, const Table& market, DemandParams& demand) {
   const Table table = market.table("regimes");
-  demand.start_regime =
-      table.choice<Regime>("start", {{"shortage", kShortage}, {"balanced", kBalanced}, {"glut", kGlut}});
+  const auto regime_of = [](const Table& row, std::string_view key) {
+    return row.choice<Regime>(key, {{"shortage", kShortage}, {"balanced", kBalanced}, {"glut", kGlut}});
+  };
+  demand.start_regime = regime_of(table, "start");
   constexpr std::array<std::string_view, kRegimeCount> names = {"shortage", "balanced", "glut"};
   derive::Matrix3 intensity{};
   for (std::size_t from = 0; from < names.size(); ++from) {
@@ -44,6 +46,17 @@ void read_regimes(const Table& market, DemandParams& demand) {
           table.number(fmt::format("{}_to_{}_per_year", names[from], names[to]), non_negative());
       intensity[from][from] -= intensity[from][to];
     }
+  }
+  Real last = -kNeverReal;
+  for (const Table& each : table.rows("plan")) {
+    const Real from = in.month(each, "from");
+    const Regime regime = regime_of(each, "regime");
+    if (from <= last) each.reject("from", "the plan's regimes must be in ascending order", "sort them");
+    last = from;
+    // From the month after a month end, like everything that begins on a date.
+    const auto first = static_cast<std::int32_t>(std::max(0.0, std::floor(static_cast<double>(from)))) + 1;
+    for (std::int32_t t = first; t <= in.months; ++t)
+      in.data.month[static_cast<std::size_t>(t - 1)].plan_regime = regime;
   }
   const derive::Matrix3 monthly = derive::monthly_transition(intensity);
   for (std::size_t from = 0; from < names.size(); ++from) {
@@ -79,7 +92,7 @@ void read_demand(Loading& in, const Table& market) {
   p.jump_probability_month = to_real(-std::expm1(-demand.number("jumps_per_year", non_negative()) / 12.0));
   p.jump_mean_log = demand.real("jump_mean_log");
   p.jump_sd_log = demand.real("jump_sd_log", non_negative());
-  read_regimes(market, p);
+  read_regimes(in, market, p);
 
   const Table supply = market.table("supply");
   const Fading growth{supply.number("growth_per_year"), supply.number("growth_long_run_per_year"),
@@ -229,8 +242,17 @@ void read_correlation(Loading& in) {
 
 void read_delays(Loading& in) {
   for (const Table& each : in.delays.tables) {
-    derive::Delay d{each.number("on_time_share", share()), each.number("p50_months"), each.number("p90_months"),
-                    each.number("earliest_months", {}, 0.0), each.number("systemic_share", share())};
+    derive::Delay d{each.number("on_time_share", share()),
+                    each.number("p50_months"),
+                    each.number("p90_months"),
+                    each.number("earliest_months", {}, 0.0),
+                    each.number("systemic_share", share()),
+                    each.number("reference_months", non_negative(), 0.0)};
+    if (d.reference_months > 0) {
+      d.power = each.number("reference_power", share(), 0.5);
+    } else {
+      forbid(each, {"reference_power"}, "there is no 'reference_months'", "add it, or remove this");
+    }
     if (each.has("p50_months") && d.p50_months <= d.earliest_months) {
       each.reject("p50_months", fmt::format("it must be above 'earliest_months', {}", d.earliest_months),
                   "correct one of the two");

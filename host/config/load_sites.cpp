@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "host/config/load.hpp"
+#include "host/engine/opening.hpp"
 
 namespace headroom::config {
 
@@ -88,14 +89,17 @@ void read_delivery(Loading& in, const Layered& t, Site& s) {
   const Table& own = t.own();
   const std::string id = draws_of(in, own);
   Real ready = -kNeverReal;
+  std::optional<double> quantile;
+  if (t.holder("plan_quantile").has("plan_quantile")) quantile = t.number("plan_quantile", between(0.01, 0.99));
   for (std::size_t k = 0; k < stages.size(); ++k) {
     s.stage_delay[k] = derive::no_delay();
     const auto stage = own.optional_table(stages[k].key);
     if (!stage) continue;
     s.has_stage[k] = 1;
     s.stage_month[k] = in.month(*stage, "planned");
-    s.stage_delay[k] = in.delay_of(stage->ref("delay", in.delays.ids),
-                                   fmt::format("site/{}/{}", id, stages[k].stream), own.place());
+    s.stage_delay[k] =
+        in.delay_of(stage->ref("delay", in.delays.ids), fmt::format("site/{}/{}", id, stages[k].stream),
+                    own.place(), s.stage_month[k]);
     if (in.past(*stage, "planned")) {
       stage->reject("planned", "a stage that is done by as_of cannot be late",
                     "remove the stage, or correct the date");
@@ -109,6 +113,13 @@ void read_delivery(Loading& in, const Layered& t, Site& s) {
     ready = 0;
   }
   s.planned_ready_month = ready + s.commissioning_months;
+  s.commissioning_delay =
+      in.delay_of(t.ref("commissioning_delay", in.delays.ids), fmt::format("site/{}/commissioning", id),
+                  own.place(), s.planned_ready_month);
+  if (!quantile) return;
+  const Opening plan = opening_at(s, *quantile);
+  s.plan_ready_month = plan.ready;
+  s.plan_delivery_month = plan.delivery;
 }
 
 void read_capex(Loading& in, const Layered& t, Site& s, double gpu_musd, double it_mw) {
@@ -166,8 +177,6 @@ void read_site(Loading& in, const Layered& t) {
     own.reject("financed_by", "that tranche is owed by another entity",
                "name a tranche of the site's entity, or correct 'entity'");
   }
-  s.commissioning_delay = in.delay_of(t.ref("commissioning_delay", in.delays.ids),
-                                      fmt::format("site/{}/commissioning", id), own.place());
   s.cancel_stream = in.stream(fmt::format("site/{}/permit", id), own.place());
   s.cost_stream = in.stream(fmt::format("site/{}/cost", id), own.place());
   s.switches = switches_of(in, own, own.has("opened"));
@@ -181,12 +190,14 @@ void read_site(Loading& in, const Layered& t) {
     s.opening_gpu_value = in.bounded(gpu_musd, own, "capex_usd_per_gpu");
     s.gpu_value_share = 1.0F;
     s.cancel_probability = 0.0F;
+    t.ref("commissioning_delay", in.delays.ids);
+    s.commissioning_delay = derive::no_delay();
     s.order_month = s.delivery_month = s.lease_start_month = s.prelaunch_start_month = s.planned_ready_month;
     for (DelayParams& each : s.stage_delay) each = derive::no_delay();
     forbid(own,
            {"grid", "building", "cooling", "gpu_delivery", "order_date", "fit_out_musd_per_mw",
             "capex_paid_musd", "lease_start", "prelaunch_start", "cancel_date", "cancel_probability",
-            "discretionary", "overrun_sigma", "unplanned_months"},
+            "discretionary", "overrun_sigma", "unplanned_months", "plan_quantile"},
            "the site is open: 'opened' is given", "remove it, or 'opened'");
   } else {
     read_building_site(in, t, s, gpu_musd, it_mw);
@@ -208,6 +219,28 @@ void load_sites(Loading& in) {
   read_costs(in, alone, none, 0.0);
   read_policy(alone, none);
   alone.ref("commissioning_delay", in.delays.ids);
+  if (defaults->has("plan_quantile")) alone.number("plan_quantile", between(0.01, 0.99));
+}
+
+void load_cases(Loading& in) {
+  for (const Table& each : in.cases.tables) {
+    LendersCase c;
+    c.opening_quantile = each.number("opening_quantile", between(0.01, 0.99), 0.0);
+    c.later_months = each.number("later_months", between(0.0, 120.0), 0.0);
+    c.without = each.refs("without", in.sites.ids);
+    if (!each.has("opening_quantile") && !each.has("later_months") && c.without.empty()) {
+      each.reject("opening_quantile", "without it, 'later_months' or 'without' the case is the plan",
+                  "add one");
+    }
+    for (const std::int32_t site : c.without) {
+      if (in.data.site[static_cast<std::size_t>(site)].running != 0) {
+        each.reject("without", fmt::format("\"{}\" is open", in.sites.ids[static_cast<std::size_t>(site)]),
+                    "name sites that are still to come");
+      }
+    }
+    each.text("name", each.id());
+    in.data.lenders_case.push_back(c);
+  }
 }
 
 }  // namespace headroom::config

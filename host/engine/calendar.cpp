@@ -118,13 +118,16 @@ EntityTerms entity_terms(const Scenario& s, std::int32_t entity, std::int32_t mo
           .guaranteed = guarantees(e, month) ? 1 : 0};
 }
 
-// The plan's contracted revenue over the last `window` months, including months of the history.
-Real plan_contracted(const Scenario& s, std::int32_t entity, std::int32_t month, std::int32_t window) {
+// Contracted revenue of the plan (0) or of a lenders' case over the last `window` months, including months of
+// the history.
+Real plan_contracted(const Scenario& s, std::int32_t lenders_case, std::int32_t entity, std::int32_t month,
+                     std::int32_t window) {
+  const std::int32_t first = lenders_case * s.entity.size;
   Real sum = 0.0F;
   const bool all = entity == s.group();
   for (std::int32_t e = all ? 0 : entity; e < (all ? s.entity.size : entity + 1); ++e) {
     for (std::int32_t k = month - window + 1; k <= month; ++k) {
-      sum += static_cast<Real>(k >= 1 ? s.plan_contracted[e * s.months + k - 1]
+      sum += static_cast<Real>(k >= 1 ? s.plan_contracted[(first + e) * s.months + k - 1]
                                       : s.history[e * 12 + k + 11].contracted_revenue);
     }
   }
@@ -145,7 +148,7 @@ CovenantRow covenant_row(const Scenario& s, const Covenant& c, std::int32_t mont
   row.over = row.may_outlive && gone;
   row.threshold = test.threshold;
   if (s.has_plan != 0) {
-    row.plan_contracted = plan_contracted(s, c.entity >= 0 ? c.entity : s.group(), month,
+    row.plan_contracted = plan_contracted(s, test.lenders_case, c.entity >= 0 ? c.entity : s.group(), month,
                                           c.window == Window::trailing_12 ? 12 : 3);
   }
   if (!s.on(kCures)) return row;

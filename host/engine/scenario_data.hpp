@@ -11,6 +11,14 @@
 
 namespace headroom {
 
+// A case that lenders agreed to: the plan with later openings, or without some sites. make_plan() computes its
+// contracted revenue and its cash flow.
+struct LendersCase {
+  double opening_quantile = 0;          // each site opens at this quantile of its own delay; 0: as in the plan
+  double later_months = 0;              // added to every opening that is still to come
+  std::vector<std::int32_t> without{};  // sites that it does not count on
+};
+
 // Owns the arrays that the views of a Scenario point into.
 struct ScenarioData {
   Scenario parameters{};  // everything but the views
@@ -31,6 +39,7 @@ struct ScenarioData {
   std::vector<CovenantTest> covenant_test{};
   std::vector<std::int32_t> covenant_target{}, cross_default{};
   std::vector<HistoryMonth> history{};
+  std::vector<LendersCase> lenders_case{};
   std::vector<PlanMonth> plan{};         // empty until make_plan()
   std::vector<Money> plan_contracted{};  // empty until make_plan()
   std::vector<Real> plan_price{};        // empty until make_plan()

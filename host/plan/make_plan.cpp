@@ -8,6 +8,7 @@
 
 #include "headroom/model/tranche.hpp"
 #include "host/cpu/trace.hpp"
+#include "host/engine/opening.hpp"
 
 namespace headroom {
 
@@ -68,6 +69,51 @@ void sculpt(const Scenario& s, const Tranche& d, const std::vector<Money>& cfads
   }
 }
 
+PlanRows rows_of(const Scenario& s) {
+  const auto months = static_cast<std::size_t>(s.months);
+  const auto by_entity = months * static_cast<std::size_t>(s.entity.size);
+  return {.market = std::vector<PlanMonth>(months),
+          .contracted = std::vector<Money>(by_entity),
+          .cfads = std::vector<Money>(by_entity),
+          .price = std::vector<Real>(months * static_cast<std::size_t>(s.gpu_type.size))};
+}
+
+// The scenario of a lenders' case: openings at its quantile and later, and no site that it leaves out.
+std::vector<Site> sites_of(const ScenarioData& data, const LendersCase& agreed) {
+  std::vector<Site> sites = data.site;
+  for (Site& site : sites) {
+    if (site.running != 0) continue;
+    if (agreed.opening_quantile > 0) {
+      const Opening opening = opening_at(site, agreed.opening_quantile);
+      site.plan_ready_month = opening.ready, site.plan_delivery_month = opening.delivery;
+    } else if (site.plan_ready_month >= kNeverReal) {
+      const Opening opening = median_opening(site);
+      site.plan_ready_month = opening.ready, site.plan_delivery_month = opening.delivery;
+    }
+    site.plan_ready_month += static_cast<Real>(agreed.later_months);
+    site.plan_delivery_month += static_cast<Real>(agreed.later_months);
+  }
+  for (const std::int32_t i : agreed.without) {
+    Site& site = sites[static_cast<std::size_t>(i)];
+    site.plan_ready_month = site.plan_delivery_month = 0.5F * kNeverReal;
+    site.capex = site.capex_paid;
+    site.lease_month = site.staff_month = site.prelaunch_month = 0.0F;
+  }
+  return sites;
+}
+
+struct Case {
+  std::vector<Money> contracted, cfads;  // [entity][months]
+};
+
+Case trace_case(Scenario scenario, const ScenarioData& data, const LendersCase& agreed) {
+  const std::vector<Site> sites = sites_of(data, agreed);
+  scenario.site = {sites.data(), static_cast<std::int32_t>(sites.size())};
+  PlanRows rows = rows_of(scenario);
+  trace_path(scenario, 0, 0, &rows);
+  return {std::move(rows.contracted), std::move(rows.cfads)};
+}
+
 }  // namespace
 
 void make_plan(ScenarioData& data) {
@@ -76,15 +122,15 @@ void make_plan(ScenarioData& data) {
   scenario.switches = 0;
   scenario.has_plan = 0;
   const auto months = static_cast<std::size_t>(scenario.months);
-  const auto by_entity = months * static_cast<std::size_t>(scenario.entity.size);
-  PlanRows plan{.market = std::vector<PlanMonth>(months),
-                .contracted = std::vector<Money>(by_entity),
-                .cfads = std::vector<Money>(by_entity),
-                .price = std::vector<Real>(months * static_cast<std::size_t>(scenario.gpu_type.size))};
+  PlanRows plan = rows_of(scenario);
   trace_path(scenario, 0, 0, &plan);
+  std::vector<Case> cases;
+  for (const LendersCase& each : whole.lenders_case) cases.push_back(trace_case(scenario, whole, each));
   for (const Tranche& each : data.tranche) {
-    if (each.sculpted != 0)
-      sculpt(scenario, each, plan.cfads, data.parameters.months, data.repayment.data() + each.first_repayment);
+    if (each.sculpted == 0) continue;
+    const std::vector<Money>& cfads =
+        each.sculpted_to == 0 ? plan.cfads : cases[static_cast<std::size_t>(each.sculpted_to - 1)].cfads;
+    sculpt(scenario, each, cfads, data.parameters.months, data.repayment.data() + each.first_repayment);
   }
   // The rows of the horizon.
   const auto kept = static_cast<std::size_t>(data.parameters.months);
@@ -98,6 +144,10 @@ void make_plan(ScenarioData& data) {
   };
   data.plan = first_months(plan.market, 1);
   data.plan_contracted = first_months(plan.contracted, data.entity.size());
+  for (const Case& each : cases) {
+    const std::vector<Money> rows = first_months(each.contracted, data.entity.size());
+    data.plan_contracted.insert(data.plan_contracted.end(), rows.begin(), rows.end());
+  }
   data.plan_price = first_months(plan.price, data.gpu_type.size());
   data.parameters.has_plan = 1;
 }

@@ -57,12 +57,13 @@ enum Factor : std::int32_t {
 struct MonthRow {
   Real growth_training;  // log demand growth of the month before uncertainty: g(t) / 12
   Real growth_inference;
-  Real supply_growth;        // log, of the month
-  Real rate_base;            // f(0,t) plus the Hull-White convexity term, per year
-  std::int32_t quarter_end;  // 0 or 1, calendar quarter
-  std::int32_t year_end;     // 0 or 1, calendar year
-  std::int32_t year;         // index of the calendar year, 0 = the year of month 1
-  std::int32_t quarter;      // index of the calendar quarter, 0 = the quarter of month 1
+  Real supply_growth;             // log, of the month
+  Real rate_base;                 // f(0,t) plus the Hull-White convexity term, per year
+  std::int32_t quarter_end;       // 0 or 1, calendar quarter
+  std::int32_t year_end;          // 0 or 1, calendar year
+  std::int32_t year;              // index of the calendar year, 0 = the year of month 1
+  std::int32_t quarter;           // index of the calendar quarter, 0 = the quarter of month 1
+  std::int32_t plan_regime = -1;  // where the regime is on plan; -1: as in the month before
 };
 
 struct DemandParams {
@@ -138,7 +139,10 @@ struct Site {
   Real planned_ready_month;  // for a running site: its opening, <= 0
   Real unplanned_months;     // added to its delays on every path; the plan does not know of them
   std::int32_t running;      // open at as_of: no stage, no draw
-  Real ramp_months;          // > 0
+  // Where its delivery is on plan: the opening and the delivery at a quantile of its own delay. kNeverReal:
+  // each stage at its median.
+  Real plan_ready_month = kNeverReal, plan_delivery_month = kNeverReal;
+  Real ramp_months;  // > 0
   Real cancel_probability, cancel_month, sunk_share;
   StreamId cancel_stream;
   std::int32_t discretionary;
@@ -285,6 +289,7 @@ struct Tranche {
   // repayment and coupon that are not level
   std::int32_t scheduled;         // 1: its row of `repayment` holds the divisors of the balance
   std::int32_t sculpted;          // 1: make_plan() fills that row, to follow the plan's CFADS
+  std::int32_t sculpted_to = 0;   // 0: the plan's; k: that of the k-th lenders' case
   std::int32_t first_repayment;   // index of its row in repayment (months consecutive)
   std::int32_t draw_term_months;  // each draw is repaid level over so many months; 0: all draws together
   std::int32_t first_vintage;     // its first slot: one per month of draws that end within the horizon
@@ -349,8 +354,9 @@ struct Covenant {
   HEADROOM_HD bool plain() const { return cures == 0 && waivers == 0 && targets == 0; }  // only recorded
 };
 struct CovenantTest {
-  std::int32_t tested;  // 0 or 1
-  Real threshold;       // metric's unit; an amount in ledger units
+  std::int32_t tested;            // 0 or 1
+  Real threshold;                 // metric's unit; an amount in ledger units
+  std::int32_t lenders_case = 0;  // what it is measured against: 0 the plan, k the k-th lenders' case
 };
 
 // The last twelve months before as_of, oldest first, per entity. Covenant windows reach back to them.
@@ -398,7 +404,7 @@ struct Scenario {
   View<std::int32_t> cross_default;    // tranches
   View<HistoryMonth> history;          // [entity][12]
   View<PlanMonth> plan;                // [months]
-  View<Money> plan_contracted;         // [entity][months]: the plan's contracted revenue
+  View<Money> plan_contracted;         // [plan, then each lenders' case][entity][months]: contracted revenue
   View<Real> plan_price;               // [gpu_type][months]: the plan's market price, USD per GPU-hour
 
   HEADROOM_HD bool on(Switch s) const { return (switches & s) != 0; }

@@ -114,7 +114,8 @@ HEADROOM_HD MarketState advance_demand(const Scenario& s, const MarketSwitches& 
                                        const PathConstants& path, MarketState m, const Shocks& shocks,
                                        std::uint32_t regime_word, const Philox4& jumps) {
   const DemandParams& d = s.demand;
-  m.regime = select(on.regimes, next_regime(d, m.regime, uniform(regime_word)), m.regime);
+  const std::int32_t planned = select(row.plan_regime >= 0, row.plan_regime, m.regime);
+  m.regime = select(on.regimes, next_regime(d, m.regime, uniform(regime_word)), planned);
   const Real shift = by_regime(d.shift_month, m.regime);
   const Real jump_training = select(on.jumps, demand_jump(d, jumps.w0, jumps.w1), 0.0F);
   const Real jump_inference = select(on.jumps, demand_jump(d, jumps.w2, jumps.w3), 0.0F);

@@ -111,6 +111,12 @@ HEADROOM_HD void draw_site(const Now& now, std::int32_t i, Lanes& lanes) {
     state.delivery += unplanned;
     state.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
   });
+  if (s.on(kDelivery, site) || site.plan_ready_month >= kNeverReal) return;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto state = p.at(l.site, place);
+    state.ready = site.plan_ready_month;
+    state.delivery = site.plan_delivery_month;
+  });
 }
 
 template <class Lanes>

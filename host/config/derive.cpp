@@ -110,6 +110,16 @@ DelayParams no_delay() {
   return params;
 }
 
+std::vector<double> default_intensities_month(const std::vector<double>& within_years) {
+  std::vector<double> out;
+  double before = 0;
+  for (const double each : within_years) {
+    out.push_back((std::log1p(-before) - std::log1p(-each)) / 12.0);
+    before = each;
+  }
+  return out;
+}
+
 double default_intensity_month(double one_year_default) { return -std::log1p(-one_year_default) / 12.0; }
 
 std::optional<Correlation> cholesky(const Correlation& matrix) {

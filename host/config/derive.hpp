@@ -51,6 +51,9 @@ DelayParams no_delay();
 
 // The constant monthly intensity that gives this default probability over a year.
 double default_intensity_month(double one_year_default);
+// Likewise of each year after the other, from cumulative probabilities within 1, 2, ... years; the last one
+// holds from then on.
+std::vector<double> default_intensities_month(const std::vector<double>& within_years);
 
 // Lower Cholesky factor of a symmetric matrix; empty if it is not positive semi-definite (beyond rounding).
 using Correlation = std::array<std::array<double, kFactorCount>, kFactorCount>;

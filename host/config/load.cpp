@@ -304,6 +304,9 @@ Company load_company(const config::Sources& sources, std::optional<int> months) 
   std::int32_t last = 0;
   for (const Tranche& each : company.data.tranche) {
     if (each.sculpted != 0) last = std::max(last, std::min(each.amortisation_end, kMaxMonths));
+    // A programme sees the coming months also at the end of the horizon.
+    if (each.issue_months_ahead > 0)
+      last = std::max(last, std::min(in.months + each.issue_months_ahead, kMaxMonths));
   }
   if (last > in.months) {
     effective.sets.push_back(fmt::format("company.horizon_months={}", last));

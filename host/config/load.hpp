@@ -61,8 +61,8 @@ struct Loading {
   std::int32_t months = 0;
   double ledger_unit_usd = 0;
   Objects delays{}, ratings{}, gpus{}, entities{}, sites{}, customers{}, contracts{}, tranches{}, cases{};
-  std::vector<derive::Delay> delay{};         // in the order of `delays`
-  std::vector<double> one_year_default{};     // in the order of `ratings`
+  std::vector<derive::Delay> delay{};                       // in the order of `delays`
+  std::vector<std::vector<double>> default_within_years{};  // cumulative, in the order of `ratings`
   std::vector<std::int32_t> entity_index{};   // from the order of `entities` to the Scenario's order
   std::map<StreamId, std::string> streams{};  // to find collisions
 

@@ -63,12 +63,15 @@ void read_parent(const Loading& in, const Table& table, Entity& e) {
   }
   e.refinance_leverage_limit = table.real("refinance_leverage_limit", positive(), 6.0);
   e.policy_liquidity = in.musd(table, "policy_liquidity_musd", 0.0);
+  e.defends_liquidity = table.flag("defends_liquidity", false) ? 1 : 0;
   if (e.issue_max_quarter > 0 && !table.has("shares_million")) {
     table.reject("shares_million", "shares are sold at a price per share",
                  "add it, or leave out issue_max_musd_per_quarter");
   }
-  forbid(table, {"guaranteed", "guaranteed_until", "capex_contributed", "lock_up_dscr"},
-         "only a ring-fenced borrower has it", "remove it, or add parent = ...");
+  forbid(
+      table,
+      {"guaranteed", "guaranteed_until", "guarantee_ends_at_completion", "capex_contributed", "lock_up_dscr"},
+      "only a ring-fenced borrower has it", "remove it, or add parent = ...");
 }
 
 void read_borrower(const Loading& in, const Table& table, Entity& e) {
@@ -77,6 +80,11 @@ void read_borrower(const Loading& in, const Table& table, Entity& e) {
   if (e.guaranteed == 0) {
     forbid(table, {"guaranteed_until"}, "there is no guarantee", "remove it, or write guaranteed = true");
   }
+  e.ends_at_completion = table.flag("guarantee_ends_at_completion", false) ? 1 : 0;
+  if (e.ends_at_completion != 0 && e.guaranteed == 0) {
+    table.reject("guarantee_ends_at_completion", "there is no guarantee",
+                 "write guaranteed = true, or remove this");
+  }
   e.capex_contributed = table.flag("capex_contributed", true) ? 1 : 0;
   e.lock_up_dscr = table.real("lock_up_dscr", non_negative(), 0.0);
   e.refinance_leverage_limit = table.real("refinance_leverage_limit", positive(), 6.0);
@@ -84,9 +92,9 @@ void read_borrower(const Loading& in, const Table& table, Entity& e) {
   e.shares_million = 1.0F;
   e.ev_to_ebitda = 0.0F;
   forbid(table,
-         {"tax_losses_musd", "stock_compensation_musd_per_month", "tax_rate", "loss_use_share", "revolver",
-          "ev_to_ebitda", "ev_tightness_beta", "shares_million", "issue_floor_price_usd",
-          "issue_max_musd_per_quarter", "policy_liquidity_musd"},
+         {"defends_liquidity", "tax_losses_musd", "stock_compensation_musd_per_month", "tax_rate",
+          "loss_use_share", "revolver", "ev_to_ebitda", "ev_tightness_beta", "shares_million",
+          "issue_floor_price_usd", "issue_max_musd_per_quarter", "policy_liquidity_musd"},
          "it is the parent's", "move it to the entity without 'parent'");
 }
 
@@ -113,6 +121,10 @@ void read_entity(Loading& in, const Table& table, std::size_t index) {
   e.cash_yield_share = table.real("cash_yield_share", share());
   e.reserve = in.musd(table, "reserve_musd", 0.0);
   e.reserve_months = table.real("reserve_months", between(0.0, 60.0), 0.0);
+  e.reserve_forward_months = table.integer("reserve_forward_months", between(0, kForwardMonths), 0);
+  if (e.reserve_forward_months > 0 && e.reserve_months > 0.0F) {
+    table.reject("reserve_months", "'reserve_forward_months' gives the target", "remove one of them");
+  }
   e.cash_sweep_share = table.real("cash_sweep_share", share(), 0.0);
   table.has("parent") ? read_borrower(in, table, e) : read_parent(in, table, e);
   read_history(in, table, index);
@@ -142,6 +154,28 @@ void read_coupon(const Table& table, Tranche& t) {
   }
 }
 
+// A programme of notes that management issues when what is committed does not carry the coming months.
+void read_programme(const Loading& in, const Table& table, Tranche& t) {
+  const auto programme = table.optional_table("programme");
+  if (!programme) return;
+  t.issue_months_ahead = programme->integer("months_ahead", between(1, 60));
+  const Table most = programme->table("max_musd_per_quarter");
+  const auto of = [&](std::string_view key) {
+    return in.ledger_real(most.number(key, in.money_range()), most, key);
+  };
+  t.issue_max_quarter = {of("shortage"), of("balanced"), of("glut")};
+  t.draw_start_month = 0.0F;
+  t.needs_window = 1;
+  const bool notes = t.kind == TrancheKind::notes || t.kind == TrancheKind::term;
+  if (!notes || in.data.entity[static_cast<std::size_t>(t.entity)].parent >= 0) {
+    table.reject("programme", "the parent issues notes", "write kind = \"notes\" in a tranche of the parent");
+  }
+  forbid(table,
+         {"draw_start", "draw_end", "advance_rate", "issue_date", "committed", "fixed_rate_per_year",
+          "commitment_fee_per_year"},
+         "a programme is issued when liquidity needs it, at the window's spread", "remove it");
+}
+
 void read_draws(Loading& in, const Table& table, Tranche& t) {
   const bool drawn_by_capex = table.has("draw_end") || t.kind == TrancheKind::ddtl;
   t.draw_start_month = kNeverReal;
@@ -155,9 +189,18 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
     table.in_order("draw_end", "maturity");
     forbid(table, {"issue_date"}, "the tranche is drawn against capex",
            "remove it, or draw_start, draw_end and advance_rate");
+    if (table.has("draw_end_if_late")) {
+      t.extended_end_month = in.month(table, "draw_end_if_late");
+      t.extension_fee_share = table.real("extension_fee_share", share(), 0.0);
+      table.in_order("draw_end", "draw_end_if_late");
+      table.in_order("draw_end_if_late", "maturity");
+    } else {
+      forbid(table, {"extension_fee_share"}, "the window is not extended",
+             "add draw_end_if_late, or remove this");
+    }
   } else {
-    forbid(table, {"draw_start", "advance_rate"}, "there is no 'draw_end', so nothing is drawn",
-           "add draw_end, or remove this");
+    forbid(table, {"draw_start", "advance_rate", "draw_end_if_late", "extension_fee_share"},
+           "there is no 'draw_end', so nothing is drawn", "add draw_end, or remove this");
     if (table.has("issue_date")) {
       t.issue_month = in.whole_month(table, "issue_date");
       t.draw_start_month = 0.0F;
@@ -167,6 +210,7 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
       table.in_order("issue_date", "maturity");
     }
   }
+  read_programme(in, table, t);
   if (t.kind == TrancheKind::revolver) {
     forbid(table, {"upfront_fee_share", "committed"}, "a revolver is a commitment whose draws cost no fee",
            "remove it, or give another kind");
@@ -177,7 +221,8 @@ void read_draws(Loading& in, const Table& table, Tranche& t) {
     table.reject("draw_end", "the tranche's window ended by as_of, so what was not drawn has lapsed",
                  "remove what is not drawn, or correct the date");
   }
-  const bool drawable = drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
+  const bool drawable =
+      t.issue_months_ahead > 0 || drawn_by_capex || t.kind == TrancheKind::revolver || table.has("issue_date");
   if (t.commitment > 0 && !drawable) {
     table.reject(table.has("undrawn_musd") ? "undrawn_musd" : "commitment_musd", "nothing ever draws it",
                  "add draw_end and advance_rate (drawn against capex) or issue_date (paid in at once)");
@@ -214,7 +259,7 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
     t.sculpted = way == Repayment::sculpted ? 1 : 0;
     t.first_repayment = static_cast<std::int32_t>(in.data.repayment.size());
     // Level until make_plan() replaces it, or by the schedule.
-    for (std::int32_t month = 1; month <= in.months; ++month) {
+    for (std::int32_t month = 1; month <= in.months + kForwardMonths; ++month) {
       in.data.repayment.push_back(static_cast<Real>(std::max(1, t.amortisation_end - month + 1)));
     }
   }
@@ -232,7 +277,7 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
         each.reject("date", "instalments must be in ascending order, one a month", "sort them");
       } else if (part > left + 1e-9) {
         each.reject("share", "together the shares are more than the whole", "correct them");
-      } else if (month <= in.months && part > 0) {
+      } else if (month <= in.months + kForwardMonths && part > 0) {
         *(first + month - 1) = static_cast<Real>(std::max(1.0, left / part));
       }
       left = std::max(0.0, left - part);
@@ -240,6 +285,7 @@ void read_repayment(Loading& in, const Table& table, Tranche& t) {
     }
   }
   if (way == Repayment::by_draw) {
+    forbid(table, {"amortisation_start_if_late"}, "each draw is repaid from the month after it", "remove it");
     t.draw_term_months = table.integer("draw_term_months", between(1, 600));
     if (t.draw_start_month >= kNeverReal) {
       table.reject("repayment", "nothing is drawn", "add draw_end and advance_rate");
@@ -363,6 +409,14 @@ void read_tranche(Loading& in, const Table& table) {
     forbid(table, {"amortisation_end"}, "there is no 'amortisation_start'", "add it, or remove this");
   }
 
+  if (table.has("amortisation_start_if_late")) {
+    t.latest_amortisation = in.whole_month(table, "amortisation_start_if_late");
+    table.in_order("amortisation_start", "amortisation_start_if_late");
+    table.in_order("amortisation_start_if_late", "amortisation_end");
+    if (t.amortisation_start >= kNever) {
+      table.reject("amortisation_start_if_late", "there is no 'amortisation_start'", "add it, or remove this");
+    }
+  }
   read_repayment(in, table, t);
   read_step_ups(in, table, t);
   refuse_negative_coupon(in, table, t);

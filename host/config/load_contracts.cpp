@@ -31,14 +31,29 @@ void read_customers(Loading& in, const Table& market) {
   const double beta = common.number("tightness_beta");
   // A rating gives the default rate over the cycle, so the intensity is divided by the cycle's mean
   // multiplier.
-  const double cycle_mean = common.number("cycle_mean", positive());
+  std::vector<double> cycle_mean{common.number("cycle_mean", positive())};
+  if (common.has("cycle_mean_by_year")) cycle_mean = common.numbers("cycle_mean_by_year", positive());
   const double recovery = common.number("recovery_share", share());
   const std::int32_t recovery_months = common.integer("recovery_months", between(1, 60));
   for (const Table& each : in.customers.tables) {
     Customer c{};
     const std::int32_t rating = each.ref("rating", in.ratings.ids);
-    const double pd = rating < 0 ? 0.0 : in.one_year_default[static_cast<std::size_t>(rating)];
-    c.default_intensity_month = static_cast<Real>(derive::default_intensity_month(pd) / cycle_mean);
+    const std::vector<double> within =
+        rating < 0 ? std::vector{0.0} : in.default_within_years[static_cast<std::size_t>(rating)];
+    const std::vector<double> intensity = derive::default_intensities_month(within);
+    c.default_intensity_month = static_cast<Real>(intensity.front() / cycle_mean.front());
+    if (intensity.size() > 1 || cycle_mean.size() > 1) {
+      c.first_intensity = static_cast<std::int32_t>(in.data.default_intensity.size());
+      const auto of_year = [](const std::vector<double>& values, std::int32_t month) {
+        return values[std::min(static_cast<std::size_t>((month - 1) / 12), values.size() - 1)];
+      };
+      for (std::int32_t month = 1; month <= in.months; ++month)
+        in.data.default_intensity.push_back(
+            static_cast<Real>(of_year(intensity, month) / of_year(cycle_mean, month)));
+    }
+    c.freeze_factor = each.real("freeze_factor", between(0.0, 100.0), 1.0);
+    if (in.data.parameters.freeze.possible == 0)
+      forbid(each, {"freeze_factor"}, "there is no [market.funding_freeze]", "add it, or remove this");
     c.tightness_beta = each.real("tightness_beta", {}, beta);
     c.recovery_share = each.real("recovery_share", share(), recovery);
     c.recovery_months = each.integer("recovery_months", between(1, 60), recovery_months);

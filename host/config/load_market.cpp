@@ -151,6 +151,21 @@ void read_rates(Loading& in, const Table& market) {
   in.data.parameters.on_demand.churn = read_ou(market.table("churn"));
 }
 
+void read_freeze(Loading& in, const Table& market) {
+  const auto table = market.optional_table("funding_freeze");
+  if (!table) return;
+  FreezeParams& p = in.data.parameters.freeze;
+  p.possible = 1;
+  const auto begins = by_regime(*table, "begins_per_year", non_negative());
+  const auto monthly = [](double per_year) { return to_real(-std::expm1(-per_year / 12.0)); };
+  p.begins = {monthly(begins[0]), monthly(begins[1]), monthly(begins[2])};
+  p.ends = monthly(12.0 / table->number("mean_months", at_least(1.0)));
+  p.training_month = to_real(table->number("demand_training_per_year", between(-10.0, 10.0), 0.0) / 12.0);
+  p.inference_month = to_real(table->number("demand_inference_per_year", between(-10.0, 10.0), 0.0) / 12.0);
+  p.spread_factor = table->real("spread_factor", between(0.1, 10.0), 1.0);
+  p.stream = in.stream("market/freeze", table->place());
+}
+
 void read_calendar(Loading& in) {
   in.data.month.assign(static_cast<std::size_t>(in.months), MonthRow{});
   const auto quarter_of = [](Date d) {
@@ -337,10 +352,23 @@ void load_market(Loading& in) {
   double pass_through = 0.0;
   const derive::Ageing ageing = read_price(in, market, pass_through);
   read_rates(in, market);
+  read_freeze(in, market);
   read_correlation(in);
   read_delays(in);
   for (const Table& each : in.ratings.tables) {
-    in.one_year_default.push_back(each.number("one_year_default", Range{.low = 0.0, .high = 0.999}));
+    const Range probability{.low = 0.0, .high = 0.999};
+    if (!each.has("default_within_years")) {
+      in.default_within_years.push_back({each.number("one_year_default", probability)});
+      continue;
+    }
+    forbid(each, {"one_year_default"}, "'default_within_years' begins with it", "remove one of them");
+    std::vector<double> years = each.numbers("default_within_years", probability);
+    if (!std::is_sorted(years.begin(), years.end())) {
+      each.reject("default_within_years",
+                  "the probabilities are cumulative, so each is at least that before it", "correct them");
+      std::sort(years.begin(), years.end());
+    }
+    in.default_within_years.push_back(years);
   }
   read_gpus(in, ageing, pass_through);
 }

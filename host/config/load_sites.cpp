@@ -44,12 +44,23 @@ void read_costs(const Loading& in, const Layered& t, Site& s, double it_mw) {
   s.maintenance_share_month = static_cast<Real>(t.number("maintenance_share_per_year", share()) / 12.0);
 }
 
+double optional(const Layered& t, std::string_view key, const Range& range, double otherwise) {
+  return t.holder(key).has(key) ? t.number(key, range) : otherwise;
+}
+
 void read_policy(const Layered& t, Site& s) {
   s.commissioning_months = t.real("commissioning_months", non_negative());
   s.ramp_months = t.real("ramp_months", length());
   s.order_share = t.real("order_share", share());
   s.delivery_share = t.real("delivery_share", share());
-  if (s.order_share + s.delivery_share > 1.0F + 1e-6F) {
+  s.progress_share = static_cast<Real>(optional(t, "progress_share", share(), 0.0));
+  s.pays_at_opening = t.holder("pays_at_opening").has("pays_at_opening") && t.flag("pays_at_opening") ? 1 : 0;
+  s.gpu_lead_months = static_cast<Real>(optional(t, "gpu_lead_months", between(0.0, 120.0), kNeverReal));
+  s.overruns_to_go =
+      t.holder("overrun_on_cost_to_go").has("overrun_on_cost_to_go") && t.flag("overrun_on_cost_to_go") ? 1 : 0;
+  s.firm_share = static_cast<Real>(optional(t, "firm_price_share", share(), 0.0));
+  s.contingency_share = static_cast<Real>(optional(t, "contingency_share", share(), 0.0));
+  if (s.order_share + s.delivery_share + s.progress_share > 1.0F + 1e-6F) {
     t.own().reject("delivery_share",
                    fmt::format("with 'order_share', {:g}, it is more than the whole capex", s.order_share),
                    "lower one of them");
@@ -145,6 +156,16 @@ void read_building_site(Loading& in, const Layered& t, Site& s, double gpu_musd,
   const Table& own = t.own();
   read_delivery(in, t, s);
   read_capex(in, t, s, gpu_musd, it_mw);
+  if (own.has("contractor_damages_musd_per_month")) {
+    s.contractor_damages_month =
+        in.ledger_real(own.number("contractor_damages_musd_per_month", in.money_range()), own,
+                       "contractor_damages_musd_per_month");
+    s.contractor_grace_months = own.real("contractor_grace_months", non_negative(), 0.0);
+    s.contractor_damages_months = own.real("contractor_damages_cap_months", non_negative());
+  } else {
+    forbid(own, {"contractor_grace_months", "contractor_damages_cap_months"}, "contractors pay nothing",
+           "add contractor_damages_musd_per_month, or remove this");
+  }
   s.lease_start_month = in.month(own, "lease_start", s.planned_ready_month);
   s.prelaunch_start_month = in.month(own, "prelaunch_start", 0.0F);
   s.cancel_month = in.month(own, "cancel_date", max(s.order_month, 1.0F));

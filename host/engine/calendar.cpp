@@ -16,6 +16,22 @@ bool within(Real date, Real t) { return date > t - 1.0F && date <= t; }
 
 Real start_price(const Scenario& s, const Site& site) { return exp(s.gpu_type[site.gpu_type].log_price_start); }
 
+// Whether the month asks if the tranche's sites are in full service.
+bool principal_waits(const Tranche& d, std::int32_t month) {
+  return month >= d.amortisation_start && month < d.latest_amortisation;
+}
+bool window_extends(const Tranche& d, std::int32_t month) {
+  return d.extended_end_month > d.draw_end_month && within(d.draw_end_month, static_cast<Real>(month));
+}
+bool ends_at_completion(const Entity& e, std::int32_t month) {
+  return e.ends_at_completion != 0 && guarantees(e, month);
+}
+bool waits_for_service(const Scenario& s, const Site& site, std::int32_t month) {
+  const Tranche& d = s.tranche[site.tranche];
+  return principal_waits(d, month) || window_extends(d, month) ||
+         ends_at_completion(s.entity[site.entity], month);
+}
+
 SiteRow site_row(const Scenario& s, const Site& site, std::int32_t month) {
   const auto t = static_cast<Real>(month);
   SiteRow row{};
@@ -25,6 +41,9 @@ SiteRow site_row(const Scenario& s, const Site& site, std::int32_t month) {
   row.capex_due = row.ordered || row.refused || month == 1 ||
                   row.terms.dated_share != site_terms(site, t - 1.0F).dated_share;
   row.start_price = start_price(s, site);
+  row.counts_late = site.running == 0 && site.tranche >= 0 && waits_for_service(s, site, month);
+  row.contractors_pay =
+      site.contractor_damages_month > 0.0F && row.terms.contractor_to > row.terms.contractor_from;
   row.standing = money(standing_cost(site, kNeverReal, row.terms));
   if (site.running != 0) {
     SiteState state{};
@@ -36,6 +55,11 @@ SiteRow site_row(const Scenario& s, const Site& site, std::int32_t month) {
     row.running_opex = flows.opex;
   }
   return row;
+}
+
+CustomerRow customer_row(const Scenario& s, const Customer& c, std::int32_t month) {
+  return {c.first_intensity < 0 ? c.default_intensity_month
+                                : s.default_intensity[c.first_intensity + month - 1]};
 }
 
 ContractRow contract_row(const Scenario& s, const Contract& c, std::int32_t month) {
@@ -60,6 +84,16 @@ Real amortisation_divisor(const Scenario& s, const Tranche& d, std::int32_t mont
   return static_cast<Real>(d.amortisation_end - month + 1);
 }
 
+// The share of a balance at the month end that falls due as scheduled principal in the `ahead` months after it.
+Real coming_share(const Scenario& s, const Tranche& d, std::int32_t month, std::int32_t ahead) {
+  Real left = 1.0F;
+  for (std::int32_t m = month + 1; m <= month + ahead; ++m) {
+    const Real divisor = amortisation_divisor(s, d, m);
+    if (divisor > 0.0F) left -= left / divisor;
+  }
+  return 1.0F - left;
+}
+
 TrancheRow tranche_row(const Scenario& s, const Tranche& d, std::int32_t month) {
   const auto t = static_cast<Real>(month);
   const Entity& entity = s.entity[d.entity];
@@ -76,9 +110,21 @@ TrancheRow tranche_row(const Scenario& s, const Tranche& d, std::int32_t month) 
                   d.refinanceable != 0 ? entity.refinance_leverage_limit : -kNeverReal, d.refinance_spread,
                   s.ledger_usd};
   row.second_term_ends = d.refinanceable != 0 && month == d.maturity + d.refinance_months;
-  row.draw_window = (d.commitment > 0 || revolver) && t - 1.0F < d.draw_end_month;
+  const Real last_draw = max(d.draw_end_month, d.extended_end_month);
+  row.draw_window = (d.commitment > 0 || revolver) && t - 1.0F < last_draw;
   row.draws = t > d.draw_start_month && !revolver;
-  row.lapses = t >= d.draw_end_month;
+  row.lapses = t >= last_draw;
+  row.waits = principal_waits(d, month);
+  row.extends = window_extends(d, month);
+  if (entity.reserve_forward_months > 0 && month < d.last_month()) {
+    row.reserve_years =
+        static_cast<Real>(std::min(entity.reserve_forward_months, d.last_month() - month)) / 12.0F;
+    row.reserve_share = coming_share(s, d, month, entity.reserve_forward_months);
+  }
+  row.issues = d.issue_months_ahead > 0;
+  row.quarter_starts = month == 1 || s.month[month - 2].quarter_end != 0;
+  if (row.issues && s.plan_need.size > 0)
+    row.need = s.plan_need[month - 1] + s.entity[s.parent()].policy_liquidity;
   row.drawn_at_issue = month == d.issue_month ? d.commitment : 0;
   const bool planned = s.has_plan != 0;
   row.window_on_plan = (d.switches & kFundingWindow) == 0;
@@ -107,6 +153,22 @@ Money opening_ppe_left(const Entity& e, std::int32_t month) {
                max(1.0F - static_cast<Real>(month) / e.opening_ppe_life_months, 0.0F));
 }
 
+// The minimum that management keeps: its own, or what the liquidity tests of the month and the next quarter ask
+// for where it defends them.
+Money minimum_cash(const Scenario& s, std::int32_t entity, std::int32_t month) {
+  Money least = s.entity[entity].min_cash;
+  if (s.entity[entity].defends_liquidity == 0) return least;
+  for (std::int32_t v = 0; v < s.covenant.size; ++v) {
+    const Covenant& c = s.covenant[v];
+    if (c.metric != Metric::liquidity || (c.entity >= 0 && c.entity != entity)) continue;
+    for (std::int32_t m = month; m <= std::min(month + 3, s.months); ++m) {
+      const CovenantTest& test = s.covenant_test[c.first_test + m - 1];
+      if (test.tested != 0) least = std::max(least, money(test.threshold));
+    }
+  }
+  return least;
+}
+
 EntityTerms entity_terms(const Scenario& s, std::int32_t entity, std::int32_t month) {
   const Entity& e = s.entity[entity];
   const Money left = opening_ppe_left(e, month);
@@ -115,7 +177,9 @@ EntityTerms entity_terms(const Scenario& s, std::int32_t entity, std::int32_t mo
           .run_off = before - left,
           .opening_ppe = left,
           .lock_up_base = e.lock_up_dscr > 0.0F ? 0.0F : -0x1p40F,
-          .guaranteed = guarantees(e, month) ? 1 : 0};
+          .guaranteed = guarantees(e, month) ? 1 : 0,
+          .ends_at_completion = ends_at_completion(e, month),
+          .min_cash = minimum_cash(s, entity, month)};
 }
 
 // Contracted revenue of the plan (0) or of a lenders' case over the last `window` months, including months of
@@ -288,6 +352,8 @@ CalendarData calendar_of(const Scenario& s) {
   CalendarData rows;
   for (std::int32_t month = 1; month <= s.months; ++month) {
     for (std::int32_t i = 0; i < s.site.size; ++i) rows.site.push_back(site_row(s, s.site[i], month));
+    for (std::int32_t c = 0; c < s.customer.size; ++c)
+      rows.customer.push_back(customer_row(s, s.customer[c], month));
     for (std::int32_t c = 0; c < s.contract.size; ++c)
       rows.contract.push_back(contract_row(s, s.contract[c], month));
     for (std::int32_t d = 0; d < s.tranche.size; ++d)
@@ -353,6 +419,7 @@ Calendar CalendarData::view() const {
   };
   return {.company = view_of(company),
           .site = view_of(site),
+          .customer = view_of(customer),
           .contract = view_of(contract),
           .tranche = view_of(tranche),
           .entity = view_of(entity),
@@ -388,6 +455,7 @@ StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
   StateLayout l;
   l.place(l.constants, 1);
   l.place(l.market, 1);
+  l.place(l.freeze, s.freeze.possible);
   l.place(l.launch, s.launch.size);
   l.place(l.gpu, s.gpu_type.size);
   l.place(l.site, places(rows.place));

@@ -18,6 +18,7 @@ struct CalendarData {
   };
   std::vector<CompanyTerms> company{};
   std::vector<SiteRow> site{};
+  std::vector<CustomerRow> customer{};
   std::vector<ContractRow> contract{};
   std::vector<TrancheRow> tranche{};
   std::vector<EntityTerms> entity{};

@@ -21,7 +21,7 @@ Draws draws_of(const Scenario& scenario) {
     draws.normals += 2;  // the permit is drawn as a uniform
   }
   draws.calls += scenario.customer.size + scenario.contract.size;
-  draws.calls += 3 * scenario.months;
+  draws.calls += (3 + scenario.freeze.possible) * scenario.months;
   draws.normals += (kFactorCount + 2) * scenario.months;  // shocks, and the sizes of two jumps
   if (scenario.on(kFundingWindow)) {
     for (std::int32_t t = 0; t < scenario.months; ++t) {

@@ -15,6 +15,7 @@ Scenario ScenarioData::view() const {
   over(s.launch_effect, launch_effect);
   over(s.site, site);
   over(s.customer, customer);
+  over(s.default_intensity, default_intensity);
   over(s.contract, contract);
   over(s.entity, entity);
   over(s.tranche, tranche);
@@ -28,6 +29,7 @@ Scenario ScenarioData::view() const {
   over(s.history, history);
   over(s.plan, plan);
   over(s.plan_contracted, plan_contracted);
+  over(s.plan_need, plan_need);
   over(s.plan_price, plan_price);
   s.has_plan = plan.empty() ? 0 : 1;
   return s;

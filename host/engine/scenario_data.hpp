@@ -29,6 +29,7 @@ struct ScenarioData {
   std::vector<Real> launch_effect{};
   std::vector<Site> site{};
   std::vector<Customer> customer{};
+  std::vector<Real> default_intensity{};
   std::vector<Contract> contract{};
   std::vector<Entity> entity{};
   std::vector<Tranche> tranche{};
@@ -42,6 +43,7 @@ struct ScenarioData {
   std::vector<LendersCase> lenders_case{};
   std::vector<PlanMonth> plan{};         // empty until make_plan()
   std::vector<Money> plan_contracted{};  // empty until make_plan()
+  std::vector<Money> plan_need{};        // likewise; empty without a programme
   std::vector<Real> plan_price{};        // empty until make_plan()
 
   // The same company to the end of the last loan whose repayment follows the plan's cash flow (at most

@@ -78,6 +78,21 @@ PlanRows rows_of(const Scenario& s) {
           .price = std::vector<Real>(months * static_cast<std::size_t>(s.gpu_type.size))};
 }
 
+// These sites never open and cost nothing more.
+void leave_out(const std::vector<std::int32_t>& without, std::vector<Site>& sites) {
+  for (const std::int32_t i : without) {
+    Site& site = sites[static_cast<std::size_t>(i)];
+    site.plan_ready_month = site.plan_delivery_month = 0.5F * kNeverReal;
+    site.capex = site.capex_paid;
+    site.lease_month = site.staff_month = site.prelaunch_month = 0.0F;
+  }
+}
+
+Money revolver_room(const Scenario& s) {
+  const std::int32_t revolver = s.entity[s.parent()].revolver;
+  return revolver >= 0 ? s.tranche[revolver].commitment : 0;
+}
+
 // The scenario of a lenders' case: openings at its quantile and later, and no site that it leaves out.
 std::vector<Site> sites_of(const ScenarioData& data, const LendersCase& agreed) {
   std::vector<Site> sites = data.site;
@@ -93,12 +108,7 @@ std::vector<Site> sites_of(const ScenarioData& data, const LendersCase& agreed) 
     site.plan_ready_month += static_cast<Real>(agreed.later_months);
     site.plan_delivery_month += static_cast<Real>(agreed.later_months);
   }
-  for (const std::int32_t i : agreed.without) {
-    Site& site = sites[static_cast<std::size_t>(i)];
-    site.plan_ready_month = site.plan_delivery_month = 0.5F * kNeverReal;
-    site.capex = site.capex_paid;
-    site.lease_month = site.staff_month = site.prelaunch_month = 0.0F;
-  }
+  leave_out(agreed.without, sites);
   return sites;
 }
 
@@ -114,6 +124,46 @@ Case trace_case(Scenario scenario, const ScenarioData& data, const LendersCase& 
   return {std::move(rows.contracted), std::move(rows.cfads)};
 }
 
+// What liquidity falls within the coming months of a plan that has nothing but what is committed: no draws that
+// need the market, no notes, no discretionary site. The parent is lent enough that nothing stops for want of
+// cash.
+std::vector<Money> needs_of(Scenario scenario, const ScenarioData& data, std::int32_t ahead) {
+  constexpr Money kLent = 1 << 28;
+  std::vector<Tranche> tranches = data.tranche;
+  for (Tranche& each : tranches) {
+    if (each.needs_window != 0 || each.issue_months_ahead > 0) each.commitment = 0;
+  }
+  LendersCase committed;
+  for (std::size_t i = 0; i < data.site.size(); ++i) {
+    if (data.site[i].discretionary != 0) committed.without.push_back(static_cast<std::int32_t>(i));
+  }
+  std::vector<Site> sites = data.site;
+  leave_out(committed.without, sites);
+  std::vector<Entity> entities = data.entity;
+  Entity& parent = entities.back();
+  parent.cash += kLent, parent.min_cash += kLent;
+  parent.other_net_assets -= kLent;
+  parent.cash_yield_share = 0.0F;
+  parent.defends_liquidity = 0;
+  scenario.tranche = {tranches.data(), static_cast<std::int32_t>(tranches.size())};
+  scenario.site = {sites.data(), static_cast<std::int32_t>(sites.size())};
+  scenario.entity = {entities.data(), static_cast<std::int32_t>(entities.size())};
+  const std::vector<std::int32_t> series = trace_path(scenario, 0, 0);
+  const auto liquidity = [&](std::int32_t month) {
+    return series[static_cast<std::size_t>(kLiquidity * scenario.months + month - 1)];
+  };
+  std::vector<Money> needs;
+  for (std::int32_t month = 1; month <= scenario.months; ++month) {
+    // The month's own flows have not happened when management decides.
+    const Money now = month == 1 ? parent.cash + revolver_room(scenario) : liquidity(month - 1);
+    Money least = now;
+    for (std::int32_t k = month; k <= std::min(month + ahead, scenario.months); ++k)
+      least = std::min(least, liquidity(k));
+    needs.push_back(now - least);
+  }
+  return needs;
+}
+
 }  // namespace
 
 void make_plan(ScenarioData& data) {
@@ -122,6 +172,13 @@ void make_plan(ScenarioData& data) {
   scenario.switches = 0;
   scenario.has_plan = 0;
   const auto months = static_cast<std::size_t>(scenario.months);
+  std::int32_t ahead = 0;
+  for (const Tranche& each : whole.tranche) ahead = std::max(ahead, each.issue_months_ahead);
+  std::vector<Money> needs;
+  if (ahead > 0) {
+    needs = needs_of(scenario, whole, ahead);
+    scenario.plan_need = {needs.data(), static_cast<std::int32_t>(needs.size())};
+  }
   PlanRows plan = rows_of(scenario);
   trace_path(scenario, 0, 0, &plan);
   std::vector<Case> cases;
@@ -130,7 +187,10 @@ void make_plan(ScenarioData& data) {
     if (each.sculpted == 0) continue;
     const std::vector<Money>& cfads =
         each.sculpted_to == 0 ? plan.cfads : cases[static_cast<std::size_t>(each.sculpted_to - 1)].cfads;
-    sculpt(scenario, each, cfads, data.parameters.months, data.repayment.data() + each.first_repayment);
+    // The row, with the months that a reserve account looks ahead.
+    const auto row = static_cast<std::int32_t>(data.repayment.size()) - each.first_repayment;
+    sculpt(scenario, each, cfads, std::min(row, data.parameters.months + kForwardMonths),
+           data.repayment.data() + each.first_repayment);
   }
   // The rows of the horizon.
   const auto kept = static_cast<std::size_t>(data.parameters.months);
@@ -148,6 +208,7 @@ void make_plan(ScenarioData& data) {
     const std::vector<Money> rows = first_months(each.contracted, data.entity.size());
     data.plan_contracted.insert(data.plan_contracted.end(), rows.begin(), rows.end());
   }
+  if (ahead > 0) data.plan_need = first_months(needs, 1);
   data.plan_price = first_months(plan.price, data.gpu_type.size());
   data.parameters.has_plan = 1;
 }

@@ -23,6 +23,7 @@ constexpr std::int32_t kNever = 1 << 20;  // a month that never comes
 constexpr Real kNeverReal = 1048576.0F;
 constexpr Real kHoursPerMonth = 730.5F;
 constexpr std::int32_t kMaxMonths = 240;
+constexpr std::int32_t kForwardMonths = 12;  // that a reserve account can look ahead
 
 // Market variables that can be put on plan: every reader of the variable then gets the plan's value of the
 // month. (A switch only silences the variable's own shocks; the variable still moves with the others.) The
@@ -104,6 +105,18 @@ struct RateParams {
   ByRegime window_open;   // probability a quarter that the primary market is open
 };
 
+// A freeze of the funding of AI companies: it begins by chance and lasts until it ends by chance. While it
+// lasts the primary market is shut, demand grows by less, new spreads are wider, and customers that live on
+// funding default more often.
+struct FreezeParams {
+  std::int32_t possible = 0;             // 0: it never comes
+  ByRegime begins;                       // probability a month, by the demand regime
+  Real ends;                             // probability a month
+  Real training_month, inference_month;  // added to the log of demand each month
+  Real spread_factor;                    // on the multiplier of new spreads
+  StreamId stream = 0;
+};
+
 // A delay in months: none with probability p_on_time, else earliest + exp(mu + sigma z).
 struct DelayParams {
   Real z_on_time;  // normal quantile of p_on_time; -100 where there is no on-time mass
@@ -151,7 +164,17 @@ struct Site {
   Money capex;                       // total as planned, including what is paid already
   Money capex_paid;                  // before as_of
   Real order_share, delivery_share;  // due at order and with deliveries; the rest is due at the planned opening
-  Real gpu_value_share;              // of capex: GPUs and network, the lenders' collateral
+  Real progress_share = 0.0F;        // due on an S-curve between the order and the planned opening
+  std::int32_t pays_at_opening = 0;  // 1: the rest is due at the actual opening
+  Real gpu_lead_months = kNeverReal;  // its GPUs come no earlier than so many months before it can be opened
+  // An overrun is one of the cost to go at as_of (1) or of the whole; a part is at firm price, and the budget
+  // holds a contingency, both shares of that cost.
+  std::int32_t overruns_to_go = 0;
+  Real firm_share = 0.0F, contingency_share = 0.0F;
+  // What contractors pay for lateness: ledger units a month from `contractor_grace_months` after the planned
+  // opening until it opens, for at most so many months.
+  Real contractor_damages_month = 0.0F, contractor_grace_months = 0.0F, contractor_damages_months = 0.0F;
+  Real gpu_value_share;                               // of capex: GPUs and network, the lenders' collateral
   Real overrun_sigma, overrun_systemic, overrun_own;  // log sd; sqrt(rho), sqrt(1 - rho)
   Real tail_probability, tail_add;                    // fat-tail event: multiplier (1 + tail_add)
   StreamId cost_stream;
@@ -173,7 +196,9 @@ struct Site {
 };
 
 struct Customer {
-  Real default_intensity_month;  // lambda / 12
+  Real default_intensity_month;       // lambda / 12
+  std::int32_t first_intensity = -1;  // of its row of default_intensity, which is then lambda / 12; -1: none
+  Real freeze_factor = 1.0F;          // on lambda while AI funding is frozen
   Real tightness_beta;
   Real recovery_share;           // of up to 12 months of fees
   std::int32_t recovery_months;  // length of the claim in months of fees
@@ -233,9 +258,12 @@ struct Entity {
   std::int32_t guarantee_end;      // last month of the guarantee (a completion guarantee, say); kNever
   Real lock_up_dscr;               // no distribution while DSCR (trailing 3 months) is below it; 0: none
   // reserve account and sweep
-  Money reserve;          // at as_of, in addition to restricted_cash
-  Real reserve_months;    // target, in months of the month's debt service
-  Real cash_sweep_share;  // of the cash above min_cash, to its tranches with cash_sweep
+  Money reserve;                            // at as_of, in addition to restricted_cash
+  Real reserve_months;                      // target, in months of the month's debt service
+  std::int32_t reserve_forward_months = 0;  // target: the debt service of so many coming months
+  std::int32_t ends_at_completion = 0;      // 1: the guarantee ends once its loans' sites are in full service
+  std::int32_t defends_liquidity = 0;       // of the parent, 1: its minimum cash follows its liquidity tests
+  Real cash_sweep_share;                    // of the cash above min_cash, to its tranches with cash_sweep
   Money receivables, payables_opex, payables_capex;
   Money opening_ppe;  // run-off part, excluding capex_paid of sites
   Real opening_ppe_life_months;
@@ -253,7 +281,7 @@ struct Entity {
   Real issue_floor_price_usd;  // no issue below it
   Money issue_max_quarter;     // 0: none
   Real refinance_leverage_limit;
-  Money policy_liquidity;  // discretionary sites are not ordered when liquidity is below it
+  Money policy_liquidity;  // programmes hold it; discretionary sites are not ordered when liquidity is below it
 };
 
 enum class TrancheKind : std::int32_t { ddtl, term, notes, convertible, equipment, revolver };
@@ -269,7 +297,16 @@ struct Tranche {
       needs_window;  // 1: not committed, drawn only while the primary market is open, at the then spread
   std::int32_t
       issue_month;  // notes and converts agreed but not yet paid in: all of `commitment` is drawn then; kNever
-  Real fixed_rate;  // per year; 0 for floating
+  // Its principal begins once its sites are in full service, at the latest in this month; 0: on its date.
+  std::int32_t latest_amortisation = 0;
+  // Its window is extended to this month while its sites are not in full service, for a fee on the undrawn.
+  Real extended_end_month = 0.0F;  // 0: it is not
+  Real extension_fee_share = 0.0F;
+  // A programme of notes: issued while the market is open, as far as liquidity at the last month end falls
+  // short of what the coming `issue_months_ahead` need, at most so much a calendar quarter.
+  std::int32_t issue_months_ahead = 0;                // 0: it is none
+  ByRegime issue_max_quarter{};                       // ledger units
+  Real fixed_rate;                                    // per year; 0 for floating
   Real spread, floor, hedged_share, swap_rate;        // per year; unhedged share pays max(r, floor) + spread
   Real commitment_fee, upfront_fee_share;             // per year on the undrawn; of each draw
   std::int32_t amortisation_start, amortisation_end;  // months, level; start kNever: bullet
@@ -381,6 +418,7 @@ struct Scenario {
   DemandParams demand{};
   PriceParams price{};
   RateParams rates{};
+  FreezeParams freeze{};
   OnDemandParams on_demand{};
   StreamId market_stream[4] = {};  // a, b, c, window
   StreamId path_stream = 0;        // path-long uncertainty and the systemic draw
@@ -392,10 +430,12 @@ struct Scenario {
   View<Real> launch_effect;  // [gpu_type][launch]: delta, log
   View<Site> site;
   View<Customer> customer;
-  View<Contract> contract;  // sorted by site, then priority
-  View<Entity> entity;      // borrowers first, the parent last
+  View<Real> default_intensity;  // [customer whose rating has a term structure][months]
+  View<Contract> contract;       // sorted by site, then priority
+  View<Entity> entity;           // borrowers first, the parent last
   View<Tranche> tranche;
-  View<Real> repayment;  // [scheduled tranche][months]: the balance is divided by it; 0: nothing is repaid
+  View<Real> repayment;  // [scheduled tranche][months + kForwardMonths]: the balance is divided by it; 0:
+                         // nothing is repaid
   View<StepUp> step_up;
   View<DatedFlow> dated_flow;
   View<Covenant> covenant;
@@ -405,6 +445,8 @@ struct Scenario {
   View<HistoryMonth> history;          // [entity][12]
   View<PlanMonth> plan;                // [months]
   View<Money> plan_contracted;         // [plan, then each lenders' case][entity][months]: contracted revenue
+  View<Money> plan_need;               // [months]: what liquidity falls in the coming months with what is
+                                       // committed alone; empty without a programme
   View<Real> plan_price;               // [gpu_type][months]: the plan's market price, USD per GPU-hour
 
   HEADROOM_HD bool on(Switch s) const { return (switches & s) != 0; }
@@ -424,9 +466,10 @@ struct Scenario {
   // Calls f on every view. A backend uses it to copy a scenario to its own memory.
   template <class F>
   void for_each_view(F&& f) {
-    f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(contract), f(entity),
-        f(tranche), f(repayment), f(step_up), f(dated_flow), f(covenant), f(covenant_test), f(covenant_target),
-        f(cross_default), f(history), f(plan), f(plan_contracted), f(plan_price);
+    f(month), f(gpu_type), f(ageing), f(launch), f(launch_effect), f(site), f(customer), f(default_intensity),
+        f(contract), f(entity), f(tranche), f(repayment), f(step_up), f(dated_flow), f(covenant),
+        f(covenant_test), f(covenant_target), f(cross_default), f(history), f(plan), f(plan_contracted),
+        f(plan_need), f(plan_price);
   }
 };
 static_assert(std::is_trivially_copyable_v<Scenario>);

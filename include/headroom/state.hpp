@@ -76,6 +76,9 @@ HEADROOM_STATE(PathConstants, HEADROOM_PATH_CONSTANTS)
   X(std::int32_t, window_open, "0 or 1")
 HEADROOM_STATE(MarketState, HEADROOM_MARKET_STATE)
 
+#define HEADROOM_FREEZE_STATE(X) X(std::int32_t, frozen, "0 or 1") /* AI funding */
+HEADROOM_STATE(FreezeState, HEADROOM_FREEZE_STATE)
+
 #define HEADROOM_LAUNCH_STATE(X) \
   X(Real, month, "month")        \
   X(Real, progress, "share") /* of its price effect */
@@ -166,7 +169,10 @@ HEADROOM_STATE(Instalments, HEADROOM_INSTALMENTS)
 HEADROOM_STATE(Vintage, HEADROOM_VINTAGE)
 
 // Capex of the month that a tranche finances.
-#define HEADROOM_ELIGIBLE(X) X(Money, capex, "ledger units")
+#define HEADROOM_ELIGIBLE(X)                                                                                 \
+  X(Money, capex, "ledger units")                                                                            \
+  X(std::int32_t, late, "sites") /* that are not in full service, where a loan or a guarantee waits for them \
+                                  */
 HEADROOM_STATE(Eligible, HEADROOM_ELIGIBLE)
 #define HEADROOM_COLLATERAL(X) X(Money, value, "ledger units")
 HEADROOM_STATE(Collateral, HEADROOM_COLLATERAL)
@@ -204,6 +210,8 @@ HEADROOM_STATE(Flows, HEADROOM_FLOWS)
   X(Money, balance, "ledger units")                                                            \
   X(Money, called, "ledger units")    /* balance accelerated without recourse to the parent */ \
   X(Money, sweepable, "ledger units") /* balance of the tranches that take a sweep */          \
+  X(Money, coming, "ledger units")    /* debt service that a forward reserve account holds */  \
+  X(std::int32_t, late, "sites")      /* of a completion guarantee: not in full service */     \
   X(Real, new_shares, "million")      /* by conversion */
 HEADROOM_STATE(DebtMonth, HEADROOM_DEBT_MONTH)
 
@@ -347,6 +355,7 @@ struct Slot {
 #define HEADROOM_STATES(X)                                                                             \
   X(PathConstants, constants)                                                                          \
   X(MarketState, market)                                                                               \
+  X(FreezeState, freeze)                                                                               \
   X(LaunchState, launch)                                                                               \
   X(GpuState, gpu)                                                                                     \
   X(SiteState, site)                                                                                   \

@@ -30,6 +30,7 @@ enum class Actor : std::int32_t { chance, decision };
   X(kSpread, "spread", "shocks of new credit spreads", chance)                                           \
   X(kPower, "power", "power-price shocks", chance)                                                       \
   X(kFundingWindow, "funding_window", "months in which the primary market is shut", chance)              \
+  X(kFundingFreeze, "funding_freeze", "freezes of AI funding", chance)                                   \
   X(kChurn, "churn", "churn state of customers on demand", chance)                                       \
   X(kDefault, "default", "default of customers", chance)                                                 \
   X(kDamages, "damages", "delay damages", chance)                                                        \

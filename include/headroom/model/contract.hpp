@@ -20,9 +20,9 @@
 namespace headroom {
 
 // Cox default: the intensity lambda * exp(y - beta q), summed, against a unit-exponential threshold.
-HEADROOM_HD void advance_customer(const Customer& c, std::int32_t month, Real tightness, Real churn,
-                                  auto&& state) {
-  const Real hazard = state.hazard + c.default_intensity_month * exp(fma(-c.tightness_beta, tightness, churn));
+HEADROOM_HD void advance_customer(Real tightness_beta, Real intensity_month, std::int32_t month, Real tightness,
+                                  Real churn, auto&& state) {
+  const Real hazard = state.hazard + intensity_month * exp(fma(-tightness_beta, tightness, churn));
   const bool now = (hazard > state.threshold) & (state.default_month == kNever);
   state.hazard = hazard;
   state.default_month = select(now, month, state.default_month);

@@ -42,6 +42,8 @@ struct EntityTerms {
   Money run_off, opening_ppe;  // straight-line depreciation of the opening PP&E, and the book value left of it
   Real lock_up_base;           // CFADS that is needed where no debt is served; very negative without a lock-up
   std::int32_t guaranteed;     // 1: the parent makes good this month what the entity cannot pay
+  bool ends_at_completion;     // it does so only while its loans' sites are not in full service
+  Money min_cash;
 };
 
 // Figures of other entities, and fees due, that enter the income of the entity that is closed.
@@ -118,10 +120,11 @@ struct Conditions {
   Money revolver_room;   // of the parent: the undrawn revolver, 0 while draws are stopped
   Money revolver_drawn;  // its balance
   Money most_equity;     // of the parent: equity that it may still sell, 0 while it may not
-  Money guarantor;   // of a guaranteed borrower: the parent's liquidity at the last month end, with what other
-                     // borrowers have distributed since, less what it paid in to them
-  bool sweeps_all;   // a breach sweeps all cash above the minimum
-  bool distributes;  // a borrower's distributions are neither trapped nor locked up
+  Money guarantor;  // of a guaranteed borrower: the parent's liquidity at the last month end, with what other
+                    // borrowers have distributed since, less what it paid in to them
+  std::int32_t guaranteed;  // 1: the parent makes good what a borrower cannot pay
+  bool sweeps_all;          // a breach sweeps all cash above the minimum
+  bool distributes;         // a borrower's distributions are neither trapped nor locked up
 };
 
 // The waterfall of an entity's cash, in the order of a credit agreement.
@@ -150,20 +153,20 @@ HEADROOM_HD Waterfall run_waterfall(const Entity& e, const EntityTerms& x, const
 
   if constexpr (borrower) {
     // The parent contributes up to the capex that draws left open.
-    w.from_parent = max(min(e.min_cash - cash, e.capex_contributed * max(capex - debt.drawn, 0)), 0);
+    w.from_parent = max(min(x.min_cash - cash, e.capex_contributed * max(capex - debt.drawn, 0)), 0);
     cash += w.from_parent;
   } else {
     // The parent receives what its borrowers distributed. Cash above the minimum repays an open gap and then
     // the revolver. A lack of cash is drawn on the revolver, then raised by selling equity.
     cash += on.upstream;
-    const Money gap_repaid = max(min(w.gap, cash - e.min_cash), 0);
+    const Money gap_repaid = max(min(w.gap, cash - x.min_cash), 0);
     cash -= gap_repaid;
     w.gap -= gap_repaid;
-    const Money drawn = max(min(on.revolver_room, e.min_cash - cash), 0);
-    const Money repaid = max(min(on.revolver_drawn, cash - e.min_cash), 0);
+    const Money drawn = max(min(on.revolver_room, x.min_cash - cash), 0);
+    const Money repaid = max(min(on.revolver_drawn, cash - x.min_cash), 0);
     w.revolver_net = drawn - repaid;
     cash += w.revolver_net;
-    w.issued = max(min(e.min_cash - cash, on.most_equity), 0);
+    w.issued = max(min(x.min_cash - cash, on.most_equity), 0);
     cash += w.issued;
   }
 
@@ -172,7 +175,7 @@ HEADROOM_HD Waterfall run_waterfall(const Entity& e, const EntityTerms& x, const
   const Money from_reserve = max(min(-cash, w.reserve), 0);
   cash += from_reserve;
   w.reserve -= from_reserve;
-  const Money guaranteed = x.guaranteed * min(max(-cash, 0), on.guarantor);
+  const Money guaranteed = on.guaranteed * min(max(-cash, 0), on.guarantor);
   cash += guaranteed;
   w.from_parent += guaranteed;
   w.shortfall = max(-cash, 0);
@@ -180,14 +183,14 @@ HEADROOM_HD Waterfall run_waterfall(const Entity& e, const EntityTerms& x, const
   cash += w.shortfall;
 
   // Cash above the minimum: the gap, the reserve account up to its target, the sweep, the distribution.
-  const Money gap_repaid = max(min(w.gap, cash - e.min_cash), 0);
+  const Money gap_repaid = max(min(w.gap, cash - x.min_cash), 0);
   cash -= gap_repaid;
   w.gap -= gap_repaid;
-  const Money target = money(e.reserve_months * static_cast<Real>(debt_service));
-  const Money to_reserve = max(min(target - w.reserve, cash - e.min_cash), min(target - w.reserve, 0));
+  const Money target = money(e.reserve_months * static_cast<Real>(debt_service)) + debt.coming;
+  const Money to_reserve = max(min(target - w.reserve, cash - x.min_cash), min(target - w.reserve, 0));
   cash -= to_reserve;
   w.reserve += to_reserve;
-  const Money excess = max(cash - e.min_cash, 0);
+  const Money excess = max(cash - x.min_cash, 0);
   const Money share = min(money(e.cash_sweep_share * static_cast<Real>(excess)), excess);
   w.swept = min(select(on.sweeps_all, excess, share), debt.sweepable);
   if constexpr (borrower) w.to_parent = select(on.distributes, select(w.gap == 0, excess - w.swept, 0), 0);

@@ -35,6 +35,14 @@ HEADROOM_HD Real cost_multiplier(const Site& site, Mask on, Real systemic, const
   return select(on, exp(site.overrun_sigma * y) * tail, 1.0F);
 }
 
+// The multiplier of the whole budget: a part of the cost is fixed, and the contingency takes an overrun first.
+HEADROOM_HD Real budget_multiplier(const Site& site, Real drawn) {
+  const Real open = fma(1.0F - site.firm_share, drawn - 1.0F, 1.0F);
+  const Real net = select(open > 1.0F, max(open - site.contingency_share, 1.0F), open);
+  const Real total = static_cast<Real>(site.capex), paid = static_cast<Real>(site.capex_paid);
+  return site.overruns_to_go != 0 ? fma(total - paid, net, paid) / max(total, 1.0F) : net;
+}
+
 // Integral of the share on line up to x, in months. The share rises linearly from 0 at `ready` to 1 over
 // `ramp`.
 HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp, Real per_ramp) {
@@ -47,16 +55,24 @@ HEADROOM_HD Real online_integral(Real x, Real ready, Real ramp, Real per_ramp) {
 struct SiteTerms {
   Real t;
   Real dated_share,
-      dated_share_at_start;  // of the capex: due at fixed dates (order date and planned opening)
-  Real standing_cost;        // lease and staff, which run from planned dates
-  Real prelaunch_from;       // start of the part of the month that lies after the pre-launch start
-  Real per_ramp, per_life;   // 1 / months
+      dated_share_at_start;             // of the capex: due at fixed dates (order date and planned opening)
+  Real standing_cost;                   // lease and staff, which run from planned dates
+  Real prelaunch_from;                  // start of the part of the month that lies after the pre-launch start
+  Real per_ramp, per_life;              // 1 / months
+  Real opening_share;                   // of the capex: due at the actual opening
+  Real contractor_from, contractor_to;  // part of the month in which contractors pay for lateness
 };
 HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
   const auto dated = [&](Real x) HEADROOM_LANE {
-    return (x >= site.order_month ? site.order_share : 0.0F) +
-           (x >= site.planned_ready_month ? 1.0F - site.order_share - site.delivery_share : 0.0F);
+    const Real rest = 1.0F - site.order_share - site.delivery_share - site.progress_share;
+    const Real built =
+        clamp((x - site.order_month) / max(site.planned_ready_month - site.order_month, 1e-3F), 0.0F, 1.0F);
+    const Real progress =
+        site.progress_share > 0.0F ? site.progress_share * (built * built * (3.0F - 2.0F * built)) : 0.0F;
+    return (x >= site.order_month ? site.order_share : 0.0F) + progress +
+           (site.pays_at_opening == 0 && x >= site.planned_ready_month ? rest : 0.0F);
   };
+  const Real late_from = site.planned_ready_month + site.contractor_grace_months;
   return {.t = t,
           .dated_share = dated(t),
           .dated_share_at_start = dated(0.0F),
@@ -64,7 +80,12 @@ HEADROOM_HD SiteTerms site_terms(const Site& site, Real t) {
                            site.staff_month * clamp(t - site.planned_ready_month, 0.0F, 1.0F),
           .prelaunch_from = max(t - 1.0F, site.prelaunch_start_month),
           .per_ramp = 1.0F / site.ramp_months,
-          .per_life = 1.0F / site.life_months};
+          .per_life = 1.0F / site.life_months,
+          .opening_share = site.pays_at_opening != 0
+                               ? 1.0F - site.order_share - site.delivery_share - site.progress_share
+                               : 0.0F,
+          .contractor_from = max(t - 1.0F, late_from),
+          .contractor_to = min(t, late_from + site.contractor_damages_months)};
 }
 
 // Share of the GPU deliveries made by month x. Deliveries spread over the ramp, from the actual delivery on.
@@ -105,7 +126,9 @@ enum SiteNeed : std::uint32_t {
 HEADROOM_HD std::uint32_t site_needs(const SiteTerms& terms, auto&& state) {
   const std::uint32_t arriving =
       select((terms.t - 1.0F - state.delivery) * terms.per_ramp < 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
-  return select(state.delivery <= terms.t, arriving, 0U) |
+  const std::uint32_t opens = select(state.ready > terms.t - 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
+  const std::uint32_t falls_due = select(terms.opening_share > 0.0F, opens, 0U);
+  return select(state.delivery <= terms.t, arriving, 0U) | select(state.ready <= terms.t, falls_due, 0U) |
          select(state.ready < terms.t, std::uint32_t{kNeedsOperation}, 0U);
 }
 
@@ -118,7 +141,8 @@ HEADROOM_HD Money pay_site(const Site& site, const SiteTerms& terms, Real price,
   const Real paid = static_cast<Real>(site.capex_paid);
   const Real share_at_start =
       terms.dated_share_at_start + delivered_share(site, delivery, 0.0F, terms.per_ramp);
-  const Real share_now = terms.dated_share + delivered_share(site, delivery, t, terms.per_ramp);
+  const Real opened = select(state.ready <= t, terms.opening_share, 0.0F);
+  const Real share_now = terms.dated_share + delivered_share(site, delivery, t, terms.per_ramp) + opened;
   const Real progress = (share_now - share_at_start) / max(1.0F - share_at_start, bound(1e-6F));
   const Real due = fma(max(total - paid, bound(0.0F)), clamp(progress, 0.0F, 1.0F), paid);
   const std::int32_t status = state.status;
@@ -181,6 +205,12 @@ HEADROOM_HD void operate_site(const Site& site, const SiteTerms& terms, auto&& s
   flows.opex += opex;
   flows.depreciation += depreciated - before;
   flows.net_ppe += capex - depreciated;
+}
+
+// What contractors pay this month for a site that is not open.
+HEADROOM_HD Money contractor_damages(const Site& site, const SiteTerms& terms, const auto& state) {
+  const Real late = clamp(min(terms.contractor_to, state.ready) - terms.contractor_from, 0.0F, 1.0F);
+  return select(state.status == kOrdered, money(site.contractor_damages_month * late), 0);
 }
 
 // Collateral value of a site's GPUs, at their budget: an overrun secures nobody.

@@ -68,7 +68,7 @@ HEADROOM_HD void repay(Money paid, auto&& state, auto&& debt) {
 
 // A tranche that its lenders have called. Nothing more is drawn. The parent, or a borrower that the parent
 // guarantees, owes the whole balance at once; any other borrower owes only the cash that it has.
-HEADROOM_HD void call_in(Mask recourse, auto&& state, auto&& debt) {
+HEADROOM_HD void call_in(auto recourse, auto&& state, auto&& debt) {
   const bool accelerated = is(state.standing, kAccelerated);
   const Money called = select(accelerated, state.balance, 0);
   const Money due = select(recourse, called, 0);
@@ -79,9 +79,10 @@ HEADROOM_HD void call_in(Mask recourse, auto&& state, auto&& debt) {
 }
 
 // Level amortisation of the drawn balance over the payments left. A refinanced tranche is a bullet.
-HEADROOM_HD void amortise(Real payments_left, auto&& state, auto&& debt) {
+HEADROOM_HD void amortise(Real payments_left, std::int32_t waits_for, auto&& state, auto&& debt) {
   const Money level = min(money(static_cast<Real>(state.balance) / payments_left), state.balance);
-  const Money paid = select(is(state.standing, kRefinanced), 0, level);
+  const Money due = select(waits_for > 0, 0, level);
+  const Money paid = select(is(state.standing, kRefinanced), 0, due);
   repay(paid, state, debt);
   debt.principal += paid;
 }
@@ -185,6 +186,22 @@ HEADROOM_HD void draw_with_interest(const Draw& x, Real coupon, Real upfront_fee
   const Money on_draw = money(static_cast<Real>(draw) * half_month);
   debt.interest += on_draw;
   book_draw(x, draw, max(min(draw - on_balance - on_draw, base), 0), upfront_fee_share, state, debt);
+}
+
+// A programme issues notes: what liquidity lacks, at most what is left of the quarter. `borrowing_base` counts
+// what was issued in the quarter.
+HEADROOM_HD void issue_notes(Money lacking, Money most_in_quarter, std::int32_t open, Real spread,
+                             Real upfront_fee_share, auto&& state, auto&& debt) {
+  const Money room = max(min(most_in_quarter - state.borrowing_base, state.undrawn), 0);
+  const Money issued = select(open != 0, max(min(lacking, room), 0), 0);
+  book_draw({issued, open, spread}, issued, -issued, upfront_fee_share, state, debt);
+}
+
+// The end of a window whose sites are late: it is extended for a fee, or the undrawn amount lapses.
+HEADROOM_HD void extend_window(std::int32_t late, Real fee_share, auto&& state, auto&& debt) {
+  const Money kept = select(late > 0, state.undrawn, 0);
+  state.undrawn = kept;
+  debt.fees += money(static_cast<Real>(kept) * fee_share);
 }
 
 // Pays a tranche its part of a sweep: at most what the tranches before it left.

@@ -38,6 +38,13 @@ struct SiteRow {
   Money standing;              // opex while it is closed and still to come
   SiteMonth running_capacity;  // of a site that has been in service since before as_of
   Money running_opex;          // likewise
+  bool counts_late;            // a loan or a guarantee waits for its full service
+  bool contractors_pay;        // for lateness, on some path
+};
+
+// A customer in a month.
+struct CustomerRow {
+  Real intensity;  // lambda / 12
 };
 
 // A contract in a month.
@@ -60,9 +67,14 @@ struct TrancheRow {
   bool recourse;       // the parent makes good what its borrower cannot pay
   bool matures, second_term_ends;
   MaturityTerms maturity;
-  bool draw_window;  // its undrawn amount has not lapsed
-  bool draws;        // it can be drawn this month
-  bool lapses;       // its undrawn amount lapses at the month end
+  bool draw_window;                   // its undrawn amount has not lapsed
+  bool draws;                         // it can be drawn this month
+  bool lapses;                        // its undrawn amount lapses at the month end
+  bool waits;                         // its principal begins once its sites are in service
+  bool extends;                       // its window ends; it is extended while its sites are not in service
+  Real reserve_share, reserve_years;  // of the balance: principal of the coming months; their length
+  Money need;                         // of a programme: liquidity that management wants to hold
+  bool issues, quarter_starts;        // it is a programme; a calendar quarter begins
   bool window_on_plan, spread_on_plan, rate_on_plan;
   Real plan_spread_multiplier, plan_short_rate;
   Money drawn_at_issue;
@@ -89,6 +101,7 @@ constexpr std::int32_t kNoPlace = -1;
 struct Calendar {
   View<CompanyTerms> company;  // [months]
   View<SiteRow> site;          // [months][site]
+  View<CustomerRow> customer;  // [months][customer]
   View<ContractRow> contract;  // [months][contract]
   View<TrancheRow> tranche;    // [months][tranche]
   View<EntityTerms> entity;    // [months][entity]
@@ -110,8 +123,8 @@ struct Calendar {
 
   template <class F>
   void for_each_view(F&& f) {
-    f(company), f(site), f(contract), f(tranche), f(entity), f(covenant), f(window), f(opening_window),
-        f(place), f(step_down), f(damages), f(eligible), f(targeted), f(following);
+    f(company), f(site), f(customer), f(contract), f(tranche), f(entity), f(covenant), f(window),
+        f(opening_window), f(place), f(step_down), f(damages), f(eligible), f(targeted), f(following);
     f(contracts_of_site.first), f(contracts_of_site.member), f(tranches_of_entity.first),
         f(tranches_of_entity.member), f(lenders_of_covenant.first), f(lenders_of_covenant.member),
         f(swept_of_entity.first), f(swept_of_entity.member);
@@ -135,6 +148,9 @@ struct Now {
   HEADROOM_HD Real t() const { return static_cast<Real>(month); }
   HEADROOM_HD const CompanyTerms& company() const { return calendar.company[month - 1]; }
   HEADROOM_HD const SiteRow& site(std::int32_t i) const { return calendar.site[(month - 1) * s.site.size + i]; }
+  HEADROOM_HD const CustomerRow& customer(std::int32_t c) const {
+    return calendar.customer[(month - 1) * s.customer.size + c];
+  }
   HEADROOM_HD const ContractRow& contract(std::int32_t c) const {
     return calendar.contract[(month - 1) * s.contract.size + c];
   }

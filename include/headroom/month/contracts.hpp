@@ -20,10 +20,19 @@ HEADROOM_HD void advance_customers(const Now& now, Lanes& lanes) {
   const StateLayout& l = now.l;
   const std::int32_t month = now.month;
   for (std::int32_t c = 0; c < now.s.customer.size; ++c) {
-    const Customer customer = now.s.customer[c];
+    const Real beta = now.s.customer[c].tightness_beta, intensity = now.customer(c).intensity;
+    const Real frozen = intensity * now.s.customer[c].freeze_factor;
+    if (now.s.freeze.possible != 0 && frozen != intensity) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const auto market = p.at(l.market);
+        const Real in_force = select(p.at(l.freeze).frozen != 0, frozen, intensity);
+        advance_customer(beta, in_force, month, market.tightness, market.churn, p.at(l.customer, c));
+      });
+      continue;
+    }
     lanes.each([&](auto p) HEADROOM_LANE {
       const auto market = p.at(l.market);
-      advance_customer(customer, month, market.tightness, market.churn, p.at(l.customer, c));
+      advance_customer(beta, intensity, month, market.tightness, market.churn, p.at(l.customer, c));
     });
   }
 }

@@ -133,7 +133,7 @@ HEADROOM_HD void test_covenant(const Now& now, std::int32_t v, Lanes& lanes) {
   // The parent cures only covenants of its borrowers.
   const bool ring_fenced = covenant.entity >= 0 && covenant.entity != s.parent();
   const std::int32_t parent = s.parent();
-  const Money parent_minimum = s.entity[parent].min_cash;
+  const Money parent_minimum = now.entity(parent).min_cash;
   if (row.waivers > 0 && covenant.waiver_fee_share > 0.0F)
     sum_over_lenders(now, v, lanes, [](const auto& d) HEADROOM_LANE { return d.balance; });
   lanes.each([&](auto p) HEADROOM_LANE {

@@ -151,7 +151,34 @@ HEADROOM_HD void draw_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
     });
   }
   if (tranche.draw_term_months > 0) record_draw(now, d, lanes);
+  if (row.extends) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      extend_window(p.at(l.eligible, eligible).late, tranche.extension_fee_share, p.at(l.tranche, d),
+                    p.at(l.debt_month));
+    });
+  }
   if (row.lapses) lanes.each([&](auto p) HEADROOM_LANE { p.at(l.tranche, d).undrawn = 0; });
+}
+
+// A programme of notes, which management draws before liquidity is short.
+template <class Lanes>
+HEADROOM_HD void issue_programme(const Now& now, std::int32_t d, Lanes& lanes) {
+  const StateLayout& l = now.l;
+  Held<Tranche> tranche = now.s.tranche[d];
+  Held<TrancheRow> row = now.tranche(d);
+  const TrancheView market(row);
+  const Mask restarts(row.quarter_starts);
+  const Money need = row.need;
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto state = p.at(l.tranche, d);
+    const auto now_market = p.at(l.market);
+    const TrancheMarket m = market(now_market);
+    const std::int32_t stopped = state.standing & kDrawsStopped;
+    const Money most = money(by_regime(tranche.issue_max_quarter, now_market.regime));
+    state.borrowing_base = select(restarts, 0, state.borrowing_base);
+    issue_notes(need - p.at(l.parent).liquidity, most, select(stopped != 0, 0, m.window_open),
+                tranche.spread * m.spread_multiplier, tranche.upfront_fee_share, state, p.at(l.debt_month));
+  });
 }
 
 // One tranche in one month: interest and fees, principal, maturity, draw.
@@ -172,13 +199,25 @@ HEADROOM_HD void advance_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   }
   if (tranche.draw_term_months > 0) {
     amortise_draws(now, d, lanes);
+  } else if (row.payments_left > 0.0F && row.waits) {
+    const std::int32_t sites = now.calendar.eligible[d];
+    lanes.each([&](auto p) HEADROOM_LANE {
+      amortise(row.payments_left, p.at(l.eligible, sites).late, p.at(l.tranche, d), p.at(l.debt_month));
+    });
   } else if (row.payments_left > 0.0F) {
     lanes.each([&](auto p)
-                   HEADROOM_LANE { amortise(row.payments_left, p.at(l.tranche, d), p.at(l.debt_month)); });
+                   HEADROOM_LANE { amortise(row.payments_left, 0, p.at(l.tranche, d), p.at(l.debt_month)); });
   }
   if (row.callable) {
     const Mask recourse(row.recourse);
-    lanes.each([&](auto p) HEADROOM_LANE { call_in(recourse, p.at(l.tranche, d), p.at(l.debt_month)); });
+    if (now.entity(tranche.entity).ends_at_completion) {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const auto debt = p.at(l.debt_month);
+        call_in(debt.late > 0, p.at(l.tranche, d), debt);
+      });
+    } else {
+      lanes.each([&](auto p) HEADROOM_LANE { call_in(recourse, p.at(l.tranche, d), p.at(l.debt_month)); });
+    }
   }
   if (row.matures) {
     const std::int32_t entity = tranche.entity;
@@ -191,7 +230,19 @@ HEADROOM_HD void advance_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   }
   if (row.second_term_ends)
     lanes.each([&](auto p) HEADROOM_LANE { repay_refinanced(p.at(l.tranche, d), p.at(l.debt_month)); });
-  if (row.draw_window) draw_tranche(now, d, lanes);
+  if (row.issues) {
+    issue_programme(now, d, lanes);
+  } else if (row.draw_window) {
+    draw_tranche(now, d, lanes);
+  }
+  if (row.reserve_years > 0.0F) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const auto state = p.at(l.tranche, d);
+      const Real coupon = coupon_of(row.coupon, market.short_rate(p.at(l.market)), state);
+      p.at(l.debt_month).coming +=
+          money(static_cast<Real>(state.balance) * fma(row.reserve_years, coupon, row.reserve_share));
+    });
+  }
   if (tranche.sweepable == 0 || tranche.kind == TrancheKind::revolver) return;
   const Mask always(tranche.cash_sweep != 0);
   lanes.each([&](auto p) HEADROOM_LANE {
@@ -204,6 +255,13 @@ HEADROOM_HD void advance_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
 template <class Lanes>
 HEADROOM_HD void service_debt(const Now& now, std::int32_t entity, Lanes& lanes) {
   lanes.each([&](auto p) HEADROOM_LANE { p.at(now.l.debt_month) = DebtMonth{}; });
+  if (now.entity(entity).ends_at_completion) {
+    for_each_member(now.calendar.tranches_of_entity, entity, [&](std::int32_t d) HEADROOM_LANE {
+      const std::int32_t sites = now.calendar.eligible[d];
+      lanes.each([&](auto p)
+                     HEADROOM_LANE { p.at(now.l.debt_month).late += p.at(now.l.eligible, sites).late; });
+    });
+  }
   for_each_member(now.calendar.tranches_of_entity, entity,
                   [&](std::int32_t d) HEADROOM_LANE { advance_tranche(now, d, lanes); });
 }

@@ -52,7 +52,9 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     // Cash.
     Conditions on{};
     on.sweeps_all = ((control.restrictions & kSweepAll) != 0) | (debt.called > 0);
+    on.guaranteed = x.guaranteed;
     if constexpr (borrower) {
+      if (x.ends_at_completion) on.guaranteed = select(debt.late > 0, x.guaranteed, 0);
       on.guarantor = max(p.at(l.parent).liquidity + group.upstream, 0);
       on.distributes = ((control.restrictions & kTrapped) == 0) & (debt.called <= 0) & is_open(e, x, last_3);
     } else {
@@ -116,7 +118,7 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     group.interest += row.interest, group.principal += row.principal, group.cfads += row.cfads;
     group.contracted += row.contracted, group.deferred += closed.deferred;
     group.debt += closed.debt, group.cash += closed.cash;
-    group.gap += borrower ? x.guaranteed * closed.gap : closed.gap;
+    group.gap += borrower ? on.guaranteed * closed.gap : closed.gap;
     group.backlog += flows.backlog;
     group.online += flows.online, group.sold += flows.sold;
     group.price_weight += flows.price_weight, group.start_price_weight += flows.start_price_weight;
@@ -125,8 +127,10 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     // A guarantee that is not honoured is the guarantor's default too.
     if (x.guaranteed != 0) {
       const std::int32_t parent = s.parent();
+      const Mask always(!x.ends_at_completion);
       lanes.each([&](auto p) HEADROOM_LANE {
-        const bool now_unpaid = p.at(l.entity, entity).default_month == month;
+        const std::int32_t late = select(always, 1, p.at(l.debt_month).late);
+        const bool now_unpaid = (p.at(l.entity, entity).default_month == month) & (late > 0);
         const auto guarantor = p.at(l.entity, parent);
         guarantor.default_month = min(guarantor.default_month, select(now_unpaid, month, kNever));
       });

@@ -48,6 +48,45 @@ HEADROOM_HD void open_window(const Now& now, Lanes& lanes) {
   });
 }
 
+// AI funding freezes or thaws. Demand feels a freeze before the market of the month is computed.
+template <class Lanes>
+HEADROOM_HD void advance_freeze(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  if (s.freeze.possible == 0) return;
+  const FreezeParams freeze = s.freeze;
+  const Mask on(s.on(kFundingFreeze));
+  const auto words = lanes.draw(0, now.month, freeze.stream);
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto m = p.at(l.market);
+    const auto state = p.at(l.freeze);
+    const Real u = uniform(words(p).w0);
+    const std::int32_t begins = select(u < by_regime(freeze.begins, m.regime), 1, 0);
+    const std::int32_t lasts = select(u < freeze.ends, 0, 1);
+    const std::int32_t frozen = select(on, select(state.frozen != 0, lasts, begins), 0);
+    state.frozen = frozen;
+    m.log_demand_training += select(frozen != 0, freeze.training_month, 0.0F);
+    m.log_demand_inference += select(frozen != 0, freeze.inference_month, 0.0F);
+  });
+}
+
+// What a freeze does to the primary market of the month.
+template <class Lanes>
+HEADROOM_HD void shut_window(const Now& now, Lanes& lanes) {
+  const Scenario& s = now.s;
+  const StateLayout& l = now.l;
+  if (s.freeze.possible == 0) return;
+  const Real factor = s.on_plan(kSpreadOnPlan) ? 1.0F : s.freeze.spread_factor;
+  const Mask drawn(s.on(kFundingWindow));
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto m = p.at(l.market);
+    const bool frozen = p.at(l.freeze).frozen != 0;
+    const std::int32_t open = select(drawn, m.window_open, 1);
+    m.window_open = select(frozen, 0, open);
+    m.spread_multiplier *= select(frozen, factor, 1.0F);
+  });
+}
+
 // The market price of each GPU type: ageing, launches of later types, the cycle, the floor.
 template <class Lanes>
 HEADROOM_HD void price_gpus(const Now& now, Lanes& lanes) {

@@ -31,8 +31,10 @@ namespace headroom {
 template <class Lanes>
 HEADROOM_HD void advance(const Now& now, Lanes& lanes) {
   // The market.
+  advance_freeze(now, lanes);
   advance_market(now, lanes);
   open_window(now, lanes);
+  shut_window(now, lanes);
   price_gpus(now, lanes);
 
   // Operations: site by site; a site's contracts are served in order of priority, the pool takes the rest.

@@ -90,6 +90,20 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
       lanes.each([&](auto p) HEADROOM_LANE { pay(p); });
     }
   }
+  if (row.counts_late && site.tranche >= 0) {
+    const std::int32_t financed = now.calendar.eligible[site.tranche];
+    const Real t = now.t(), ramp = site.ramp_months;
+    lanes.each([&](auto p) HEADROOM_LANE {
+      const auto state = p.at(l.site, place);
+      const std::int32_t late = select(t < state.ready + ramp, 1, 0);
+      p.at(l.eligible, financed).late += select(state.status <= kOrdered, late, 0);
+    });
+  }
+  if (row.contractors_pay) {
+    lanes.each([&](auto p) HEADROOM_LANE {
+      p.at(l.flows, site.entity).recoveries += contractor_damages(site, row.terms, p.at(l.site, place));
+    });
+  }
   if ((needs & kNeedsOperation) == 0) {
     // Closed on every path: its standing cost is the same wherever the site is still to come.
     const Money standing = row.standing;

@@ -47,7 +47,7 @@ HEADROOM_HD void clear_flows(const Now& now, Lanes& lanes) {
   for (std::int32_t e = 0; e < s.entity.size; ++e)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.flows, e) = Flows{}; });
   for (std::int32_t k = 0; k < l.eligible.count; ++k)
-    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, k).capex = 0; });
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, k) = Eligible{}; });
   if (!now.company().values_collateral) return;
   for (std::int32_t k = 0; k < l.collateral.count; ++k)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.collateral, k).value = 0; });
@@ -109,13 +109,14 @@ HEADROOM_HD void draw_site(const Now& now, std::int32_t i, Lanes& lanes) {
     const Real late = drawn_delay(delay, delivery, systemic, commissioning(p).w0);
     state.ready = (state.ready + (site.commissioning_months + late)) + unplanned;
     state.delivery += unplanned;
-    state.cost_multiplier = cost_multiplier(site, overrun, systemic, cost(p));
+    state.cost_multiplier = budget_multiplier(site, cost_multiplier(site, overrun, systemic, cost(p)));
+    state.delivery = max(state.delivery, state.ready - site.gpu_lead_months);
   });
   if (s.on(kDelivery, site) || site.plan_ready_month >= kNeverReal) return;
   lanes.each([&](auto p) HEADROOM_LANE {
     const auto state = p.at(l.site, place);
     state.ready = site.plan_ready_month;
-    state.delivery = site.plan_delivery_month;
+    state.delivery = max(site.plan_delivery_month, site.plan_ready_month - site.gpu_lead_months);
   });
 }
 
@@ -134,6 +135,7 @@ HEADROOM_HD void start_market_and_totals(const Now& now, Lanes& lanes) {
     p.at(l.totals) = totals;
     for_each_year_column([&](auto column, auto) HEADROOM_LANE { p.at(l.year, column.value).sum = 0; });
   });
+  if (s.freeze.possible != 0) lanes.each([&](auto p) HEADROOM_LANE { p.at(l.freeze).frozen = 0; });
   for (std::int32_t h = 0; h < s.launch.size; ++h) {
     const Launch launch = s.launch[h];
     const auto words = lanes.draw(0, 0, launch.delay.stream);

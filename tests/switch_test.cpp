@@ -122,6 +122,13 @@ ScenarioData company_of_all_mechanisms() {
   moving_market(data);
   data.launch = {{.planned_month = 6.0F, .ramp_months = 6.0F, .delay = always_late(2.0, "gpu/next/launch")}};
   data.launch_effect = {0.15F};
+  data.parameters.freeze = {.possible = 1,
+                            .begins = {0.05F, 0.05F, 0.1F},
+                            .ends = 0.2F,
+                            .training_month = -0.02F,
+                            .inference_month = -0.01F,
+                            .spread_factor = 1.3F,
+                            .stream = derive::stream_id("market/freeze")};
 
   Entity e = data.entity[0];
   e.cash = 6'000, e.min_cash = 500;
@@ -243,6 +250,12 @@ const std::vector<Mechanism>& mechanisms() {
        {},
        [](Data& d) {
          d.parameters.rates.window_open = {0.2F, 0.2F, 0.2F};
+       }},
+      {kFundingFreeze,
+       {kMeanTightness, kMeanPrice, kMeanSpreadMultiplier},
+       {},
+       [](Data& d) {
+         d.parameters.freeze.begins = {0.5F, 0.5F, 0.5F};
        }},
       {kChurn, {kMeanChurn}, {kMeanChurn}, [](Data& d) { d.parameters.on_demand.churn.sd_month = 0.2F; }},
       {kDefault, {}, {}, [](Data& d) { d.customer[0].default_intensity_month = 0.05F; }},

@@ -468,6 +468,9 @@ StateLayout state_layout(const Scenario& s, const CalendarData& rows) {
   l.place(l.instalments, by_draw ? s.tranche.size : 0);
   l.place(l.vintage, vintages);
   l.place(l.eligible, places(rows.eligible));
+  const bool waits =
+      std::any_of(rows.site.begin(), rows.site.end(), [](const SiteRow& r) { return r.counts_late; });
+  l.place(l.completion, waits ? places(rows.eligible) : 0);
   l.place(l.collateral, valued ? s.tranche.size + owners : 0);
   l.place(l.flows, s.entity.size);
   l.place(l.debt_month, 1);

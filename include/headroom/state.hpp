@@ -169,11 +169,11 @@ HEADROOM_STATE(Instalments, HEADROOM_INSTALMENTS)
 HEADROOM_STATE(Vintage, HEADROOM_VINTAGE)
 
 // Capex of the month that a tranche finances.
-#define HEADROOM_ELIGIBLE(X)                                                                                 \
-  X(Money, capex, "ledger units")                                                                            \
-  X(std::int32_t, late, "sites") /* that are not in full service, where a loan or a guarantee waits for them \
-                                  */
+#define HEADROOM_ELIGIBLE(X) X(Money, capex, "ledger units")
 HEADROOM_STATE(Eligible, HEADROOM_ELIGIBLE)
+// Its sites that are not in full service, where a loan or a guarantee waits for them.
+#define HEADROOM_COMPLETION(X) X(std::int32_t, late, "sites")
+HEADROOM_STATE(Completion, HEADROOM_COMPLETION)
 #define HEADROOM_COLLATERAL(X) X(Money, value, "ledger units")
 HEADROOM_STATE(Collateral, HEADROOM_COLLATERAL)
 
@@ -368,6 +368,7 @@ struct Slot {
   X(Instalments, instalments)                                                                          \
   X(Vintage, vintage)                                                                                  \
   X(Eligible, eligible)                                                                                \
+  X(Completion, completion) /* like eligible */                                                        \
   X(Collateral, collateral) /* by tranche, then by entity for all of its lenders, then consolidated */ \
   X(Flows, flows)           /* by entity */                                                            \
   X(DebtMonth, debt_month)                                                                             \

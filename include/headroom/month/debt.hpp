@@ -153,7 +153,7 @@ HEADROOM_HD void draw_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   if (tranche.draw_term_months > 0) record_draw(now, d, lanes);
   if (row.extends) {
     lanes.each([&](auto p) HEADROOM_LANE {
-      extend_window(p.at(l.eligible, eligible).late, tranche.extension_fee_share, p.at(l.tranche, d),
+      extend_window(p.at(l.completion, eligible).late, tranche.extension_fee_share, p.at(l.tranche, d),
                     p.at(l.debt_month));
     });
   }
@@ -202,7 +202,7 @@ HEADROOM_HD void advance_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
   } else if (row.payments_left > 0.0F && row.waits) {
     const std::int32_t sites = now.calendar.eligible[d];
     lanes.each([&](auto p) HEADROOM_LANE {
-      amortise(row.payments_left, p.at(l.eligible, sites).late, p.at(l.tranche, d), p.at(l.debt_month));
+      amortise(row.payments_left, p.at(l.completion, sites).late, p.at(l.tranche, d), p.at(l.debt_month));
     });
   } else if (row.payments_left > 0.0F) {
     lanes.each([&](auto p)
@@ -259,7 +259,7 @@ HEADROOM_HD void service_debt(const Now& now, std::int32_t entity, Lanes& lanes)
     for_each_member(now.calendar.tranches_of_entity, entity, [&](std::int32_t d) HEADROOM_LANE {
       const std::int32_t sites = now.calendar.eligible[d];
       lanes.each([&](auto p)
-                     HEADROOM_LANE { p.at(now.l.debt_month).late += p.at(now.l.eligible, sites).late; });
+                     HEADROOM_LANE { p.at(now.l.debt_month).late += p.at(now.l.completion, sites).late; });
     });
   }
   for_each_member(now.calendar.tranches_of_entity, entity,

@@ -96,7 +96,7 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const auto state = p.at(l.site, place);
       const std::int32_t late = select(t < state.ready + ramp, 1, 0);
-      p.at(l.eligible, financed).late += select(state.status <= kOrdered, late, 0);
+      p.at(l.completion, financed).late += select(state.status <= kOrdered, late, 0);
     });
   }
   if (row.contractors_pay) {

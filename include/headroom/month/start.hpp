@@ -47,7 +47,9 @@ HEADROOM_HD void clear_flows(const Now& now, Lanes& lanes) {
   for (std::int32_t e = 0; e < s.entity.size; ++e)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.flows, e) = Flows{}; });
   for (std::int32_t k = 0; k < l.eligible.count; ++k)
-    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, k) = Eligible{}; });
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.eligible, k).capex = 0; });
+  for (std::int32_t k = 0; k < l.completion.count; ++k)
+    lanes.each([&](auto p) HEADROOM_LANE { p.at(l.completion, k).late = 0; });
   if (!now.company().values_collateral) return;
   for (std::int32_t k = 0; k < l.collateral.count; ++k)
     lanes.each([&](auto p) HEADROOM_LANE { p.at(l.collateral, k).value = 0; });

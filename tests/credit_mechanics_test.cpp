@@ -338,6 +338,55 @@ TEST(Programme, IssuesBeforeLiquidityIsShort) {
   EXPECT_EQ(months_of(data, kDebt)[12], 0);
 }
 
+// A site of 10,000, half of it for the loan. Liquidity must hold 1,000 and the other half.
+TEST(Management, OrdersWhatIsFundedToComplete) {
+  ScenarioData data = still_company(12);
+  data.entity[0].policy_liquidity = 1'000;
+  Site site = new_site(100, 8);
+  site.order_month = 2.0F, site.order_until_month = 6.0F;
+  site.capex = 10'000, site.order_share = 1.0F, site.tranche = 0;
+  site.discretionary = site.funded_to_complete = 1;
+  data.site = {site, running_site(1'000)};
+  Tranche loan = tranche_of(TrancheKind::ddtl, 0);
+  loan.commitment = 5'000, loan.advance_rate = 0.5F;
+  loan.draw_start_month = 0.0F, loan.draw_end_month = 12.0F;
+  data.tranche = {loan};
+  data.site[1].entity = 0;
+  data.customer = {customer_of("acme")};
+  data.contract = {running_contract(1, 1'000, 1'000 / 730.5, 60)};  // 1,000 a month
+  const auto ordered_in = [](const ScenarioData& made) {
+    const std::vector<double> capex = months_of(made, kCapex);
+    for (std::size_t t = 1; t < capex.size(); ++t) {
+      if (capex[t] > 0) return static_cast<int>(t);
+    }
+    return 0;
+  };
+  data.entity[0].cash = 5'000;  // 6,000 at the end of month 1
+  EXPECT_EQ(ordered_in(data), 2);
+  data.entity[0].cash = 2'500;  // 6,500 at the end of month 4
+  EXPECT_EQ(ordered_in(data), 5);
+  const Outcomes late = run_paths(data.view(), {1, 0, 1});
+  EXPECT_EQ(read_column(late, late.layout.months_late(0))[0], 30'000);
+  data.entity[0].cash = 0;  // 5,000 at the end of month 5
+  EXPECT_EQ(ordered_in(data), 0);
+  // An uncommitted loan counts while the market is open, and is then signed: the market may shut.
+  data.entity[0].cash = 5'000;
+  data.tranche[0].needs_window = 1;
+  data.parameters.switches |= kFundingFreeze;
+  data.parameters.freeze = {.possible = 1,
+                            .begins = {0.0F, 0.0F, 0.0F},
+                            .ends = 0.0F,
+                            .training_month = 0.0F,
+                            .inference_month = 0.0F,
+                            .spread_factor = 1.0F,
+                            .stream = 7};
+  data.site[0].order_share = 0.4F;  // the rest at the opening
+  EXPECT_EQ(ordered_in(data), 2);
+  EXPECT_EQ(months_of(data, kDebt)[8], 5'000);
+  data.parameters.freeze.begins = {1.0F, 1.0F, 1.0F};  // shut from the first month on
+  EXPECT_EQ(ordered_in(data), 0);
+}
+
 TEST(Management, DefendsItsLiquidityTests) {
   ScenarioData data = still_company(8);
   Entity& parent = data.entity[0];

@@ -167,6 +167,15 @@ void read_building_site(Loading& in, const Layered& t, Site& s, double gpu_musd,
            "add contractor_damages_musd_per_month, or remove this");
   }
   s.lease_start_month = in.month(own, "lease_start", s.planned_ready_month);
+  if (own.has("order_until")) {
+    s.order_until_month = in.month(own, "order_until");
+    own.in_order("order_date", "order_until");
+  }
+  s.funded_to_complete = own.flag("funded_to_complete", false) ? 1 : 0;
+  if (s.discretionary == 0) {
+    forbid(own, {"order_until", "funded_to_complete"}, "the site is ordered on its date in any case",
+           "add discretionary = true, or remove this");
+  }
   s.prelaunch_start_month = in.month(own, "prelaunch_start", 0.0F);
   s.cancel_month = in.month(own, "cancel_date", max(s.order_month, 1.0F));
   if (in.past(own, "cancel_date")) own.reject("cancel_date", "it must be after as_of", "correct it");

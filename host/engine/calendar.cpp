@@ -36,7 +36,9 @@ SiteRow site_row(const Scenario& s, const Site& site, std::int32_t month) {
   const auto t = static_cast<Real>(month);
   SiteRow row{};
   row.terms = site_terms(site, t);
-  row.ordered = within(site.order_month, t);
+  const Real last_order = max(site.order_month, site.order_until_month);
+  row.ordered = site.order_month <= t && t - 1.0F < last_order;
+  row.may_wait = t < last_order;
   row.refused = within(site.cancel_month, t) && s.on(kCancellation, site);
   row.capex_due = row.ordered || row.refused || month == 1 ||
                   row.terms.dated_share != site_terms(site, t - 1.0F).dated_share;

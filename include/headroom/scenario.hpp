@@ -159,6 +159,10 @@ struct Site {
   Real cancel_probability, cancel_month, sunk_share;
   StreamId cancel_stream;
   std::int32_t discretionary;
+  // Of a discretionary site: it may be ordered up to this date, each month later opens it a month later; and only
+  // against sources for its cost to complete.
+  Real order_until_month = 0.0F;  // 0: on its order date or never
+  std::int32_t funded_to_complete = 0;
   // capex
   Real order_month, delivery_month;  // planned
   Money capex;                       // total as planned, including what is paid already

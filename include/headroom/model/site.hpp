@@ -93,11 +93,17 @@ HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x, Real p
   return site.delivery_share * clamp((x - delivery) * per_ramp, 0.0F, 1.0F);
 }
 
-// A discretionary site is ordered on its order date or never. Liquidity at the last month end decides.
-HEADROOM_HD void order_site(Money liquidity, Money least_liquidity, auto&& state) {
-  const std::int32_t decided =
-      select(liquidity < least_liquidity, std::int32_t{kNotOrdered}, std::int32_t{kOrdered});
-  state.status = select(state.status == kWaiting, decided, state.status);
+// A discretionary site is ordered where liquidity at the last month end allows it; else it waits for a month,
+// which makes it a month later, or on its last date is never ordered. Returns whether it is ordered now.
+HEADROOM_HD bool order_site(Money liquidity, Money least_liquidity, std::int32_t otherwise, auto&& state) {
+  const std::int32_t before = state.status;
+  const std::int32_t decided = select(liquidity < least_liquidity, otherwise, std::int32_t{kOrdered});
+  const std::int32_t status = select(before == kWaiting, decided, before);
+  const Real later = select(status == kWaiting, 1.0F, 0.0F);
+  state.status = status;
+  state.ready += later;
+  state.delivery += later;
+  return (before == kWaiting) & (status == kOrdered);
 }
 
 // Whether the permit is refused, from the first word of its stream.

@@ -32,7 +32,8 @@ struct CompanyTerms {
 // A site in a month.
 struct SiteRow {
   SiteTerms terms;
-  bool ordered, refused;       // its order date, its refusal date falls in the month
+  bool ordered, refused;       // its order is decided in the month; its refusal date falls in it
+  bool may_wait;               // the order can be decided in a later month
   bool capex_due;              // a dated part of its capex falls due, or the month is the first
   Real start_price;            // of its GPU type at as_of, USD per GPU-hour
   Money standing;              // opex while it is closed and still to come

@@ -133,9 +133,10 @@ HEADROOM_HD void draw_tranche(const Now& now, std::int32_t d, Lanes& lanes) {
     const Money against_capex =
         money(tranche.advance_rate * static_cast<Real>(p.at(l.eligible, eligible).capex));
     const TrancheMarket m = market(p.at(l.market));
-    const std::int32_t stopped = p.at(l.tranche, d).standing & kDrawsStopped;
+    const std::int32_t standing = p.at(l.tranche, d).standing;
+    const std::int32_t open = select(is(standing, kSigned), 1, m.window_open);
     return Draw{against_capex + row.drawn_at_issue,
-                select(stopped != 0, 0, select(needs_window, m.window_open, 1)),
+                select(is(standing, kDrawsStopped), 0, select(needs_window, open, 1)),
                 select(needs_window, tranche.spread * m.spread_multiplier, tranche.spread)};
   };
   // Nothing is eligible before the window opens, or for a revolver.

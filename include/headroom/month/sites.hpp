@@ -9,6 +9,7 @@
 #include "headroom/math.hpp"
 #include "headroom/model/pool.hpp"
 #include "headroom/model/site.hpp"
+#include "headroom/model/tranche.hpp"
 #include "headroom/month/calendar.hpp"
 #include "headroom/scenario.hpp"
 #include "headroom/state.hpp"
@@ -57,7 +58,24 @@ HEADROOM_HD void decide_on_site(const Now& now, std::int32_t i, Lanes& lanes) {
   if (now.site(i).ordered) {
     const bool may_wait = site.discretionary != 0 && s.on(kDiscretion, site);
     const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
-    lanes.each([&](auto p) HEADROOM_LANE { order_site(p.at(l.parent).liquidity, least, p.at(l.site, place)); });
+    const std::int32_t otherwise = now.site(i).may_wait && may_wait ? kWaiting : kNotOrdered;
+    if (may_wait && site.funded_to_complete != 0 && site.tranche >= 0) {
+      const Mask needs_window(s.tranche[site.tranche].needs_window != 0);
+      const Money to_go = site.capex - site.capex_paid;
+      lanes.each([&](auto p) HEADROOM_LANE {
+        const auto loan = p.at(l.tranche, site.tranche);
+        const std::int32_t standing = loan.standing;
+        const std::int32_t open = select(is(standing, kSigned), 1, p.at(l.market).window_open);
+        const Money available = select(select(needs_window, open, 1) != 0, loan.undrawn, 0);
+        const Money own = max(to_go - available, 0);
+        const bool ordered = order_site(p.at(l.parent).liquidity, least + own, otherwise, p.at(l.site, place));
+        loan.standing = standing | select(ordered, std::int32_t{kSigned}, 0);
+      });
+    } else {
+      lanes.each([&](auto p) HEADROOM_LANE {
+        order_site(p.at(l.parent).liquidity, least, otherwise, p.at(l.site, place));
+      });
+    }
   }
   if (now.site(i).refused) {
     const Real probability = site.cancel_probability;

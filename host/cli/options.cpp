@@ -148,6 +148,14 @@ std::vector<study::Gate> read_gates(const po::variables_map& options) {
   return gates;
 }
 
+void try_gates(const std::vector<study::Gate>& gates, const Company& company) {
+  try {
+    study::check_gates(gates, company);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+}
+
 int tell_gates(const std::vector<study::Judgement>& judgements, const po::variables_map& options) {
   if (judgements.empty()) return kOk;
   std::string text = "\n";

@@ -44,6 +44,8 @@ RunOptions read_run_options(const po::variables_map& options);  // throws UsageE
 // --gate, --gates-json, --gates-junit.
 void add_gate_options(Usage& usage);
 std::vector<study::Gate> read_gates(const po::variables_map& options);  // throws UsageError
+// Before any path is run. Throws UsageError for a limit that the figure cannot have, and UnknownFigure.
+void try_gates(const std::vector<study::Gate>& gates, const Company& company);
 // Prints a line each and writes the files. Returns kOk, kGateFailed or kGateUndecided.
 int tell_gates(const std::vector<study::Judgement>& judgements, const po::variables_map& options);
 

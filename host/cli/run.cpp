@@ -167,6 +167,7 @@ int run_command(const Arguments& arguments) {
   invocation.command.insert(invocation.command.end(), arguments.begin(), arguments.end());
   const StopOnSignals guard(!invocation.folder.empty());
   const Company company = load(*options);
+  try_gates(invocation.gates, company);
   say_warnings(company, *options);
   return run(company, invocation, *options);
 }

@@ -150,6 +150,7 @@ int study_command(const Arguments& arguments) {
   const std::vector<study::Gate> gates = read_gates(*options);
   Plan plan = read_plan(*options);
   study::Study& study = plan.study;
+  try_gates(gates, study.base.company);
   observe(study, gates);
   say_warnings(study.base.company, *options);
   const Chosen chosen = choose_backend(plan.run.backend, study.request.isa);
@@ -174,17 +175,13 @@ int study_command(const Arguments& arguments) {
   double seconds = 0;
   std::uint64_t violated = 0;
   std::vector<study::Judgement> judgements;
-  try {
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      if (!results[i]) continue;
-      seconds += results[i]->seconds;
-      violated += results[i]->violations;
-      for (study::Judgement& each :
-           study::judge_all(gates, results[i]->values, study.request.paths.count, where(study, i)))
-        judgements.push_back(std::move(each));
-    }
-  } catch (const std::invalid_argument& error) {
-    throw UsageError(error.what());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i]) continue;
+    seconds += results[i]->seconds;
+    violated += results[i]->violations;
+    for (study::Judgement& each :
+         study::judge_all(gates, results[i]->values, study.request.paths.count, where(study, i)))
+      judgements.push_back(std::move(each));
   }
   show(fmt::format("{}, as of {}: {} of {} points, {} paths each, seed {}, {:.1f} s simulation\n\n",
                    study.base.company.name, config::format_date(study.base.company.as_of), done, results.size(),

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "host/report/format.hpp"
+#include "host/run/run.hpp"
 
 namespace headroom::study {
 
@@ -84,10 +85,23 @@ Gate parse_gate(const std::string& text) {
   return gate;
 }
 
+void check_gates(const std::vector<Gate>& gates, const Company& company) {
+  const Scenario scenario = company.data.view();
+  const Catalogue all = catalogue(company, scenario);
+  const Selection selection = select_figures(all, scenario, {});
+  const RiskReport blank = blank_report(scenario, {});
+  for (const Gate& gate : gates) {
+    const std::vector<Figure> figures = figures_of(all, selection, blank, {gate.figure});
+    if (figures.empty())
+      throw UnknownFigure(fmt::format("{} names no figure of {}", gate.figure, company.name));
+    if (figures.front().unit == "probability" && (gate.limit < 0 || gate.limit > 1))
+      throw std::invalid_argument(
+          fmt::format("gate '{}': {} is no probability, which is from 0 to 1; write {}%", gate.text, gate.limit,
+                      gate.limit));
+  }
+}
+
 Judgement judge(const Gate& gate, const Value& value, std::uint64_t paths, const std::string& point) {
-  if (value.unit == "probability" && (gate.limit < 0 || gate.limit > 1))
-    throw std::invalid_argument(fmt::format("gate '{}': {} is no probability, which is from 0 to 1; write {}%",
-                                            gate.text, gate.limit, gate.limit));
   Judgement judged{.gate = gate, .point = point, .value = value, .low = value.low, .high = value.high};
   if (gate.confidence != 95) {
     const double z = two_sided(gate.confidence);

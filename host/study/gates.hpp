@@ -21,6 +21,10 @@ struct Gate {
 // 'FIGURE <= NUMBER[%] [@CONFIDENCE]', or >=. Throws std::invalid_argument, with the remedy.
 Gate parse_gate(const std::string& text);
 
+// Checks the gates before any path is run. Throws UnknownFigure, or std::invalid_argument for a limit that the
+// figure's unit does not have.
+void check_gates(const std::vector<Gate>& gates, const Company& company);
+
 // Undecided: the limit is inside the interval, or the figure has none.
 enum class Verdict { passed, failed, undecided };
 
@@ -32,7 +36,7 @@ struct Judgement {
   Verdict verdict = Verdict::undecided;
 };
 
-// `paths`: those that the figure is of. Throws std::invalid_argument for a limit that the unit does not have.
+// `paths`: those that the figure is of.
 Judgement judge(const Gate& gate, const Value& value, std::uint64_t paths, const std::string& point = "");
 // Each figure that the gate's pattern matches.
 std::vector<Judgement> judge_all(const std::vector<Gate>& gates, const std::vector<Value>& values,

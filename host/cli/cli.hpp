@@ -41,6 +41,8 @@ int run_program(const Arguments& arguments);
 // The commands; `arguments` follow the command's name.
 int run_command(const Arguments& arguments);
 int study_command(const Arguments& arguments);
+int stress_command(const Arguments& arguments);
+int solve_command(const Arguments& arguments);
 int plan_command(const Arguments& arguments);
 int figures_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);

@@ -55,7 +55,7 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
                                  usage.command, see_help(usage)));
   }
   const auto files = options["config"].as<std::vector<std::string>>();
-  if (files.size() > 1) {
+  if (files.size() > 1 && !usage.more_files) {
     throw UsageError(
         fmt::format("headroom {} takes one config file, and '{}' is one too many; to merge a file over "
                     "another, use --overlay",
@@ -141,7 +141,7 @@ std::vector<study::Gate> read_gates(const po::variables_map& options) {
     throw UsageError(error.what());
   }
   for (const char* name : {"gates-json", "gates-junit"}) {
-    if (options.count(name) == 0) continue;
+    if (options.count(name) == 0) continue;  // solve has neither
     if (gates.empty()) throw UsageError(fmt::format("--{} needs a --gate; add one, or leave it out", name));
     report::prepare_file(parse_path(options, name));
   }

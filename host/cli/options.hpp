@@ -21,10 +21,11 @@ namespace po = boost::program_options;
 
 // A command's usage line, its options, and an example.
 struct Usage {
-  std::string command;   // run
-  std::string argument;  // CONFIG, or nothing
-  std::string about;     // printed under the usage line
-  std::string examples;  // printed last
+  std::string command;      // run
+  std::string argument;     // CONFIG, or nothing
+  bool more_files = false;  // files after the config
+  std::string about;        // printed under the usage line
+  std::string examples;     // printed last
   po::options_description options{"Options", 100};
 };
 

@@ -15,6 +15,7 @@
 #include "host/cli/streams.hpp"
 #include "host/report/files.hpp"
 #include "host/run/backend.hpp"
+#include "host/study/compare.hpp"
 #include "host/study/journal.hpp"
 #include "host/warn/trial.hpp"
 
@@ -44,6 +45,12 @@ Usage study_usage() {
   add("points", po::value<std::string>()->value_name("N"), "points of --design latin and sobol");
   add("list", po::value<std::string>()->value_name("FILE"),
       "points from a CSV file: a column for each axis, named as in --vary without its values");
+  add("tornado",
+      "the market's numbers, delays and ratings one at a time, sorted by effect on the first figure, with "
+      "paired "
+      "intervals; --vary adds further inputs at their first and last value");
+  add("swing", po::value<std::string>()->default_value("25")->value_name("PERCENT"),
+      "with --tornado: how far an input moves from its value, down and up");
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
       "the figures of each point, separated by commas: 'breach.*.24m,fcf.total.*'; default: breach and default "
       "probabilities, free cash flow, liquidity");
@@ -115,8 +122,21 @@ Plan read_plan(const po::variables_map& options) {
     study.axes.push_back(study::parse_axis(text, study.base));
   if (const auto scenarios = list_of(options, "scenario"); !scenarios.empty())
     study.axes.push_back(study::scenario_axis(scenarios));
+  const bool tornado = options.count("tornado") != 0;
+  if (tornado && (listed || !options["design"].defaulted()))
+    throw UsageError("--tornado is a design; leave out --design and --list");
   study::check_axes(study.base, study.axes);
-  if (!listed) study.points = points_of(options, study);
+  if (tornado) {
+    const double swing = parse_count("swing", options["swing"].as<std::string>(), 1, 99) / 100.0;
+    for (study::Axis& axis : study::tornado_axes(study.base, swing)) {
+      const auto same = [&](const study::Axis& own) { return own.keys == axis.keys; };
+      if (std::none_of(study.axes.begin(), study.axes.end(), same)) study.axes.push_back(std::move(axis));
+    }
+    study.points = study::points_of(study::Design::one_at_a_time, study.axes, company, 0, 0);
+    study.design = "tornado";
+    study.batches = true;
+  } else if (!listed)
+    study.points = points_of(options, study);
   if (study.request.figures.empty()) study.request.figures = study::usual_figures(company);
   return plan;
 }
@@ -133,13 +153,6 @@ void observe(study::Study& study, const std::vector<study::Gate>& gates) {
       !unknown.empty())
     throw UnknownFigure(
         fmt::format("{} names no figure of {}", fmt::join(unknown, ", "), study.base.company.name));
-}
-
-std::string where(const study::Study& study, std::size_t point) {
-  std::string text;
-  for (std::size_t a = 0; a < study.axes.size(); ++a)
-    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", study.axes[a].name, study.points[point][a].text);
-  return text;
 }
 
 }  // namespace
@@ -170,7 +183,8 @@ int study_command(const Arguments& arguments) {
   const auto done =
       results.size() - static_cast<std::size_t>(std::count(results.begin(), results.end(), std::nullopt));
   if (!plan.folder.empty())
-    report::write_file(std::filesystem::path(plan.folder) / "study.csv", study::study_csv(study, results));
+    report::write_file(std::filesystem::path(plan.folder) / "study.csv",
+                       study.batches ? study::compare_csv(study, results) : study::study_csv(study, results));
 
   double seconds = 0;
   std::uint64_t violated = 0;
@@ -180,13 +194,18 @@ int study_command(const Arguments& arguments) {
     seconds += results[i]->seconds;
     violated += results[i]->violations;
     for (study::Judgement& each :
-         study::judge_all(gates, results[i]->values, study.request.paths.count, where(study, i)))
+         study::judge_all(gates, results[i]->values, study.request.paths.count, study::place_of(study, i)))
       judgements.push_back(std::move(each));
   }
   show(fmt::format("{}, as of {}: {} of {} points, {} paths each, seed {}, {:.1f} s simulation\n\n",
                    study.base.company.name, config::format_date(study.base.company.as_of), done, results.size(),
                    study.request.paths.count, study.request.paths.seed, seconds));
-  if (done > 0) show(study::study_text(study, results, study::first_figure(study, results)));
+  constexpr std::size_t kShownInputs = 20;
+  if (done > 0) {
+    const std::string figure = study::first_figure(study, results);
+    show(study.batches ? study::tornado_text(study, results, figure, kShownInputs)
+                       : study::study_text(study, results, figure));
+  }
   if (!plan.folder.empty()) show(fmt::format("\nWritten to {}: study.csv\n", plan.folder));
   const int verdict = tell_gates(judgements, *options);
   if (done < results.size()) {

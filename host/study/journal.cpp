@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -73,6 +74,11 @@ class Statement {
     sqlite3_bind_int64(statement_, at, static_cast<sqlite3_int64>(value));
     return *this;
   }
+  Statement& bind(int at, const std::vector<double>& values) {  // none is NULL
+    sqlite3_bind_blob(statement_, at, values.empty() ? nullptr : values.data(),
+                      static_cast<int>(values.size() * sizeof(double)), SQLITE_TRANSIENT);
+    return *this;
+  }
   // Whether there is a row.
   bool step() {
     const int code = sqlite3_step(statement_);
@@ -87,6 +93,12 @@ class Statement {
   double real(int column) const {
     return sqlite3_column_type(statement_, column) == SQLITE_NULL ? kUnknown
                                                                   : sqlite3_column_double(statement_, column);
+  }
+  std::vector<double> reals(int column) const {
+    const auto bytes = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    std::vector<double> values(bytes / sizeof(double));
+    if (bytes > 0) std::memcpy(values.data(), sqlite3_column_blob(statement_, column), bytes);
+    return values;
   }
   std::uint64_t whole(int column) const {
     return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
@@ -155,6 +167,7 @@ Identity identity_of(const Study& study) {
           {"scenarios", overlays},
           {"points", points},
           {"--paths", fmt::format("{}", paths.count)},
+          {"paired intervals", study.batches ? "yes" : "no"},
           {"--seed", fmt::format("{}", paths.seed)},
           {"--exact-paths", fmt::format("{}", study.request.exact_paths)},
           {"--figures", fmt::format("{}", fmt::join(study.request.figures, ","))}};
@@ -176,7 +189,7 @@ Journal::Journal(const std::filesystem::path& folder, const Study& study, bool r
   database_->run(
       "CREATE TABLE IF NOT EXISTS value(point INTEGER, position INTEGER, figure TEXT NOT NULL, value REAL, low "
       "REAL, "
-      "high REAL, unit TEXT NOT NULL, PRIMARY KEY(point, position)) WITHOUT ROWID");
+      "high REAL, unit TEXT NOT NULL, batches BLOB, PRIMARY KEY(point, position)) WITHOUT ROWID");
   std::map<std::string, std::string> known;
   for (Statement read(*database_, "SELECT name, text FROM study"); read.step();)
     known[read.text(0)] = read.text(1);
@@ -212,11 +225,11 @@ Results Journal::read() const {
       results[read.whole(0)] = PointResult{.violations = read.whole(1), .seconds = read.real(2)};
   }
   Statement read(*database_,
-                 "SELECT point, figure, value, low, high, unit FROM value ORDER BY point, position");
+                 "SELECT point, figure, value, low, high, unit, batches FROM value ORDER BY point, position");
   while (read.step()) {
     if (read.whole(0) < points_ && results[read.whole(0)])
       results[read.whole(0)]->values.push_back(
-          {read.text(1), read.real(2), read.real(3), read.real(4), read.text(5)});
+          {read.text(1), read.real(2), read.real(3), read.real(4), read.text(5), read.reals(6)});
   }
   return results;
 }
@@ -228,11 +241,11 @@ void Journal::add(std::size_t point, const PointResult& result) {
       .bind(2, result.violations)
       .bind(3, result.seconds)
       .step();
-  Statement write(*database_, "INSERT INTO value VALUES(?, ?, ?, ?, ?, ?, ?)");
+  Statement write(*database_, "INSERT INTO value VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
   for (std::size_t i = 0; i < result.values.size(); ++i) {
     const Value& value = result.values[i];
     write.bind(1, std::uint64_t{point}).bind(2, std::uint64_t{i}).bind(3, value.name).bind(4, value.value);
-    write.bind(5, value.low).bind(6, value.high).bind(7, value.unit).step();
+    write.bind(5, value.low).bind(6, value.high).bind(7, value.unit).bind(8, value.batches).step();
   }
   database_->run("COMMIT");
 }

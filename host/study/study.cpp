@@ -11,6 +11,7 @@
 
 #include "host/report/format.hpp"
 #include "host/study/journal.hpp"
+#include "host/study/paired.hpp"
 
 namespace headroom::study {
 
@@ -31,21 +32,6 @@ std::vector<std::string> figure_columns(const Results& results) {
   return names;
 }
 
-const Value* find(const PointResult& result, const std::string& name) {
-  const auto it = std::find_if(result.values.begin(), result.values.end(),
-                               [&](const Value& value) { return value.name == name; });
-  return it == result.values.end() ? nullptr : &*it;
-}
-
-std::string cell(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
-}
-
-std::string cell(double value) { return std::isfinite(value) ? fmt::format("{}", value + 0.0) : ""; }
-
 std::string shown(const Value& value) {
   const bool interval = std::isfinite(value.low) && std::isfinite(value.high);
   return report::supported(value.value, interval ? (value.high - value.low) / (2 * kNormal95) : kUnknown, 5);
@@ -59,8 +45,30 @@ std::string interval(const Value& value) {
 
 }  // namespace
 
+const Value* find(const PointResult& result, const std::string& name) {
+  const auto it = std::find_if(result.values.begin(), result.values.end(),
+                               [&](const Value& value) { return value.name == name; });
+  return it == result.values.end() ? nullptr : &*it;
+}
+
+std::string place_of(const Study& study, std::size_t point) {
+  std::string text;
+  for (std::size_t a = 0; a < study.axes.size(); ++a)
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", study.axes[a].name, study.points[point][a].text);
+  return text;
+}
+
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
+std::string csv_cell(double value) { return std::isfinite(value) ? fmt::format("{}", value + 0.0) : ""; }
+
 Value value_of(const Figure& figure) {
-  Value value{figure.name, figure.value, figure.low, figure.high, std::string(figure.unit)};
+  Value value{figure.name, figure.value, figure.low, figure.high, std::string(figure.unit), {}};
   if (std::isfinite(figure.standard_error) && !std::isfinite(figure.low) && !std::isfinite(figure.high)) {
     value.low = figure.value - kNormal95 * figure.standard_error;
     value.high = figure.value + kNormal95 * figure.standard_error;
@@ -90,6 +98,7 @@ std::optional<PointResult> run_point(const Study& study, const Point& point, Bac
   result.seconds = run.answers.seconds;
   result.violations = run.risk.violations.paths;
   for (const Figure& figure : run.figures(study.request.figures)) result.values.push_back(value_of(figure));
+  if (study.batches) add_batches(result.values, run);
   return result;
 }
 
@@ -120,19 +129,19 @@ Results run_study(const Study& study, Backend& backend, Journal* journal,
 std::string study_csv(const Study& study, const Results& results) {
   const std::vector<std::string> figures = figure_columns(results);
   std::string csv = "point";
-  for (const Axis& axis : study.axes) (csv += ',') += cell(axis.name);
+  for (const Axis& axis : study.axes) (csv += ',') += csv_cell(axis.name);
   for (const std::string& name : figures) csv += fmt::format(",{0},{0}.low,{0}.high", name);
   csv += '\n';
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i]) continue;
     csv += fmt::format("{}", i);
-    for (const Level& level : study.points[i]) (csv += ',') += cell(level.text);
+    for (const Level& level : study.points[i]) (csv += ',') += csv_cell(level.text);
     std::map<std::string, const Value*> by_name;
     for (const Value& value : results[i]->values) by_name[value.name] = &value;
     for (const std::string& name : figures) {
       const auto found = by_name.find(name);
       const Value value = found != by_name.end() ? *found->second : Value{};
-      csv += fmt::format(",{},{},{}", cell(value.value), cell(value.low), cell(value.high));
+      csv += fmt::format(",{},{},{}", csv_cell(value.value), csv_cell(value.low), csv_cell(value.high));
     }
     csv += '\n';
   }

@@ -23,6 +23,7 @@ struct Value {
   double value = kUnknown;
   double low = kUnknown, high = kUnknown;  // 95% interval
   std::string unit{};
+  std::vector<double> batches{};  // the figure of each batch of paths, see paired.hpp; empty if not asked for
   friend bool operator==(const Value&, const Value&) = default;
 };
 
@@ -41,7 +42,13 @@ struct Study {
   std::vector<Point> points{};
   Request request{};  // of each point; `figures` are observed, nothing else
   std::string design{};
+  bool batches = false;  // keep Value::batches, for paired intervals
 };
+
+// Pointer to the value of a name; null if there is none.
+const Value* find(const PointResult& result, const std::string& name);
+// Where a point is: late = 7, spread = 0.05.
+std::string place_of(const Study& study, std::size_t point);
 
 // The figures of a study for which none were asked: breach and default probabilities, FCF, liquidity.
 std::vector<std::string> usual_figures(const Company& company);
@@ -65,6 +72,10 @@ std::string study_csv(const Study& study, const Results& results);
 
 // The first figure of the first pattern, by its name; empty if no point is done.
 std::string first_figure(const Study& study, const Results& results);
+
+// Text and numbers as cells of a CSV file; an unknown number is empty.
+std::string csv_cell(const std::string& text);
+std::string csv_cell(double value);
 
 // A table of one figure for a terminal: two axes in a grid as rows and columns, otherwise a row a point.
 std::string study_text(const Study& study, const Results& results, const std::string& figure);

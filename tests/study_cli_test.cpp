@@ -4,15 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <random>
 #include <set>
 #include <sstream>
 
 #include "host/report/report.hpp"
+#include "host/study/compare.hpp"
 #include "host/study/design.hpp"
 #include "host/study/gates.hpp"
 #include "host/study/journal.hpp"
+#include "host/study/paired.hpp"
+#include "host/study/solve.hpp"
 #include "host/study/study.hpp"
 #include "tests/program.hpp"
 
@@ -195,6 +199,124 @@ TEST(Gate, IsReadAndJudgedByItsInterval) {
                std::invalid_argument);
 }
 
+// ---- Differences on the same draws. ----
+
+study::Study small_study(const std::string& axis, const std::vector<std::string>& figures,
+                         std::uint64_t paths) {
+  study::Study study;
+  study.base = base_of(kDemo);
+  study.axes = {study::parse_axis(axis, study.base)};
+  study.points = study::points_of(study::Design::grid, study.axes, study.base.company, 0, 0);
+  study.request.paths = {3, 0, paths};
+  study.request.figures = figures;
+  study.batches = true;
+  return study;
+}
+
+// The standard error of a mean's difference is known from the paths themselves: sd of the paths' differences
+// over sqrt(n). That of 32 batches lies within 0.66 and 1.4 of it in 99.9% of cases.
+TEST(Paired, IntervalOfAMeanIsThatOfThePathsDifferences) {
+  constexpr std::uint64_t kPaths = 8000;
+  const study::Study study =
+      small_study("late = site.abilene.unplanned_months = 0,3", {"fcf.total.mean"}, kPaths);
+  const auto backend = make_cpu_backend();
+  const study::Results results = study::run_study(study, *backend, nullptr, {});
+  const study::Value apart = study::difference(results[0]->values[0], results[1]->values[0], kPaths);
+
+  std::vector<std::vector<std::int32_t>> totals;
+  double units = 0;
+  for (const study::Point& point : study.points) {
+    Request request = study.request;
+    request.only_figures = true;
+    const Result run = headroom::run(study::load_at(study.base, study.axes, point), *backend, request);
+    const Scenario scenario = run.data.view();
+    totals.emplace_back(kPaths);
+    run.answers.kept->read(column_layout(scenario).path(kTotalFcf), 0, totals.back());
+    units = units_per_musd(scenario);
+  }
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < kPaths; ++i) {
+    const double d = (totals[1][i] - totals[0][i]) / units;
+    sum += d;
+    squares += d * d;
+  }
+  const double mean = sum / kPaths, error = std::sqrt((squares / kPaths - mean * mean) / kPaths);
+  EXPECT_NEAR(apart.value, mean, 1e-6 * std::abs(mean));
+  const double found = (apart.high - apart.low) / 2 / 2.0395134463964077;
+  EXPECT_GT(found, 0.66 * error);
+  EXPECT_LT(found, 1.4 * error);
+  // Far narrower than that of two independent runs.
+  const study::Value& base = results[0]->values[0];
+  EXPECT_LT(apart.high - apart.low, 0.5 * (base.high - base.low));
+}
+
+TEST(Paired, OfAProbabilityThatNothingChangesHasTheBoundOfNone) {
+  study::Value base{.name = "default.24m", .value = 0.2, .unit = "probability"};
+  base.batches.assign(study::kBatches, 0.2);
+  const study::Value same = study::difference(base, base, 1000);
+  EXPECT_EQ(same.value, 0);
+  EXPECT_EQ(same.high, wilson(0, 1000).high);
+  EXPECT_EQ(same.low, -same.high);
+  // Without batches, nothing is claimed.
+  EXPECT_TRUE(std::isnan(study::difference({.name = "a", .value = 1}, {.name = "a", .value = 2}, 1000).low));
+}
+
+// A monthly minimum is breached on the paths whose least liquidity is below it. So the loosest minimum that at
+// most half of the n paths break is the (n/2 + 1)-th smallest least liquidity of the very same paths, and the
+// answer's interval is close to that of the median by order statistics.
+TEST(Solve, FindsTheQuantileThatAMinimumIs) {
+  study::Study study = small_study("late = site.abilene.unplanned_months = 0", {"least_liquidity.p50"}, 4000);
+  study.base = base_of(kDemo);
+  study.base.sources.sets = {"switches.consequences=false"};
+  study.base.company = load_company(study.base.sources);
+  const auto backend = make_cpu_backend();
+  const study::PointResult run = *study::run_point(study, study.points.front(), *backend);
+  const study::Value& quantile = run.values.front();
+  const study::Axis axis = study::parse_axis("covenant.liquidity.threshold_musd = 0:300", study.base);
+  const study::Gate gate = study::parse_gate("breach.liquidity.60m <= 50%");
+  const study::Solution solution = study::solve(study, axis, {}, {}, gate, 1e-4, *backend);
+  ASSERT_EQ(solution.kind, study::Solution::Kind::found);
+  EXPECT_TRUE(solution.holds_below);
+  EXPECT_TRUE(solution.monotone);
+  Request request = study.request;
+  request.only_figures = true;
+  const Result direct = headroom::run(study.base.company, *backend, request);
+  const Scenario scenario = direct.data.view();
+  const std::uint64_t rank = 2000;
+  const double exact =
+      direct.answers.kept->order_statistics(column_layout(scenario).path(kMinLiquidity), {&rank, 1})[0] /
+      units_per_musd(scenario);
+  EXPECT_GT(exact, 50);
+  const double step = 300 * 1e-4, ledger_unit = 0.001;
+  EXPECT_GT(solution.answer, exact - step - ledger_unit);
+  EXPECT_LT(solution.answer, exact + ledger_unit);
+  EXPECT_NEAR(solution.low, quantile.low, 0.15 * (quantile.high - quantile.low));
+  EXPECT_NEAR(solution.high, quantile.high, 0.15 * (quantile.high - quantile.low));
+  EXPECT_LT(solution.tried.size(), 60U);
+
+  const study::Gate never = study::parse_gate("default.60m >= 100%");
+  EXPECT_EQ(study::solve(study, axis, {}, {}, never, 0.1, *backend).kind, study::Solution::Kind::nowhere);
+  const study::Gate always = study::parse_gate("default.60m <= 100%");
+  EXPECT_EQ(study::solve(study, axis, {}, {}, always, 0.1, *backend).kind, study::Solution::Kind::everywhere);
+}
+
+TEST(Tornado, MovesTheMarketAndLeavesOutWhatTheConfigRefuses) {
+  const study::Base base = base_of(kDemo);
+  const std::vector<study::Axis> axes = study::tornado_axes(base, 0.25);
+  const auto of = [&](const std::string& name) {
+    const auto it =
+        std::find_if(axes.begin(), axes.end(), [&](const study::Axis& axis) { return axis.name == name; });
+    return it == axes.end() ? study::Axis{} : *it;
+  };
+  EXPECT_GT(axes.size(), 50U);
+  EXPECT_EQ(of("delay.grid.p50_months").levels.size(), 2U);
+  EXPECT_EQ(of("market.rates.forward").levels.size(), 2U);
+  EXPECT_EQ(of("market.rates.forward").levels.front().text, "-0.01");
+  // An availability of 1.25 is refused.
+  EXPECT_EQ(of("defaults.contract.availability").levels.size(), 1U);
+  for (const study::Axis& axis : axes) EXPECT_FALSE(axis.levels.empty()) << axis.name;
+}
+
 // ---- The program. ----
 
 class StudyTest : public ProgramTest {
@@ -338,6 +460,129 @@ TEST_F(StudyTest, IsNotMixedWithAnotherStudy) {
   EXPECT_TRUE(contains(other.err, "config: tranche.ddtl.spread_per_year is 0.05, was 0.04")) << other.err;
   EXPECT_TRUE(contains(other.err, "--seed: 2, was 1")) << other.err;
   EXPECT_EQ(csv(), before);
+}
+
+TEST_F(StudyTest, StressPutsScenariosSideBySide) {
+  const std::string overlay = path("short-of-cash.toml");
+  std::ofstream(overlay) << "[[entity]]\nid = \"halcyon\"\ncash_musd = 160.0\n";
+  const Result result =
+      run({"stress", kDemo, overlay, "--paths", "2000", "--figures", "default.60m,fcf.total.mean", "--csv",
+           path("stress.csv"), "--gate", "default.60m <= 0.1%"});
+  EXPECT_EQ(result.code, 10) << result.err;
+  EXPECT_TRUE(contains(result.out, "[at scenario = short-of-cash]")) << result.out;
+  const std::vector<Row> rows = table(read(folder_ / "stress.csv"));
+  ASSERT_EQ(rows.size(), 4U);
+  for (const Row& row : rows) {
+    if (row.at("scenario") == "base") {
+      EXPECT_EQ(row.at("difference"), "0");
+    } else if (row.at("figure") == "default.60m") {
+      EXPECT_GT(std::stod(row.at("difference.low")), 0);
+    }
+  }
+  // The house stresses that fit the company; one is for another.
+  const Result house = run({"stress", kDemo, "--paths", "500", "--figures", "default.60m"});
+  EXPECT_EQ(house.code, 0) << house.err;
+  EXPECT_TRUE(contains(house.out, "demand-disappoints")) << house.out;
+  EXPECT_TRUE(contains(house.err, "not for Halcyon Compute: ")) << house.err;
+  EXPECT_TRUE(contains(house.err, "ddtl3-as-first-signed.toml")) << house.err;
+}
+
+TEST_F(StudyTest, SolveSaysWhereAGateEnds) {
+  const Words words = {"solve",      kDemo,
+                       "--paths",    "1000",
+                       "--find",     "covenant.liquidity.threshold_musd = 0:300",
+                       "--gate",     "breach.liquidity.60m <= 50%",
+                       "--frontier", "late = site.abilene.unplanned_months = 0,1",
+                       "--csv",      path("solve.csv")};
+  const Result result = run(words);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "late = 1: holds up to ")) << result.out;
+  const std::vector<Row> rows = table(read(folder_ / "solve.csv"));
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_GT(std::stod(rows[0].at("answer")), std::stod(rows[1].at("answer")));  // a delay costs liquidity
+  for (const Row& row : rows) {
+    EXPECT_LE(std::stod(row.at("low")), std::stod(row.at("answer")));
+    EXPECT_GE(std::stod(row.at("high")), std::stod(row.at("answer")));
+  }
+  const std::pair<Words, const char*> bad[] = {
+      {{"solve", kDemo}, "needs one --gate"},
+      {{"solve", kDemo, "--gate", "default.60m <= 1%"}, "needs --find KEY=LO:HI"},
+      {{"solve", kDemo, "--gate", "breach.*.60m <= 1%", "--find", "site.abilene.gpus=1:2"}, "needs one figure"},
+      {{"solve", kDemo, "--gate", "default.60m <= 1%", "--find", "site.abilene.gpus=9000"},
+       "--find takes a range"},
+      {{"solve", kDemo, "--gate", "default.60m <= 1%", "--find", "site.abilene.gpu=9000:9500"}, "'gpu' is"}};
+  for (const auto& [line, message] : bad) {
+    const Result refused = run(line);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_TRUE(contains(refused.err, message)) << refused.err;
+  }
+}
+
+TEST_F(StudyTest, TornadoSortsInputsByEffect) {
+  Words words = study({"--tornado", "--figures", "default.60m", "--vary",
+                       "orion = contract.orion-train.price_usd_per_gpu_hour = *0.8,*1.2"});
+  words[3] = "256";
+  const Result result = run(words);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "default.60m, %; in the base ")) << result.out;
+  EXPECT_TRUE(contains(result.out, "orion ")) << result.out;
+  const std::vector<Row> rows = table(csv());
+  EXPECT_GT(rows.size(), 100U);
+  EXPECT_EQ(rows[0].at("difference"), "0");
+}
+
+// As NumPy reads it: the head names the fields, and the values of a field give the figures of the run.
+TEST_F(StudyTest, PathsOutHoldsTheValuesOfEachPath) {
+  const Result result = run(
+      {"run", kDemo, "--paths", "3000", "--first-path", "7", "--paths-out", path("p.npy"), "--out", path("r")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const std::string file = read(folder_ / "p.npy");
+  ASSERT_EQ(file.substr(0, 8), std::string("\x93NUMPY\x02\0", 8));
+  std::uint32_t size = 0;
+  std::memcpy(&size, file.data() + 8, 4);
+  const std::string head = file.substr(12, size);
+  EXPECT_EQ((12 + size) % 64, 0U);
+  EXPECT_TRUE(contains(head, "'shape': (3000,)")) << head;
+  std::vector<std::string> names;
+  for (std::size_t at = head.find("('"); at != head.npos; at = head.find("('", at + 1))
+    names.push_back(head.substr(at + 2, head.find('\'', at + 2) - at - 2));
+  const std::size_t width = names.size();
+  ASSERT_EQ(file.size(), 12 + size + 3000 * width * 8);
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), width);
+  const auto column = [&](const std::string& name) {
+    const auto f = static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    EXPECT_LT(f, width) << name;
+    std::vector<double> values(3000);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      std::memcpy(&values[i], file.data() + 12 + size + (i * width + f) * 8, 8);
+    return values;
+  };
+  std::map<std::string, double> figures;
+  std::istringstream results(read(folder_ / "r" / "results.csv"));
+  for (std::string line; std::getline(results, line);) {
+    const std::vector<std::string> figure = cells(line);
+    if (!figure[1].empty() && figure[1] != "value") figures[figure[0]] = std::stod(figure[1]);
+  }
+  std::uint64_t first = 0;
+  std::memcpy(&first, file.data() + 12 + size, 8);
+  EXPECT_EQ(names.front(), "path");
+  EXPECT_EQ(first, 7U);
+  double sum = 0, defaults = 0, late = 0, sites = 0, price = 0;
+  for (const double each : column("fcf.total")) sum += each;
+  EXPECT_NEAR(sum / 3000, figures.at("fcf.total.mean"), 1e-9 * std::abs(sum));
+  for (const double each : column("default.month")) defaults += each <= 24 ? 1 : 0;  // NaN: never
+  EXPECT_EQ(defaults / 3000, figures.at("default.24m"));
+  for (const double each : column("site.abilene.late")) {
+    if (!std::isnan(each)) late += each, ++sites;
+  }
+  EXPECT_NEAR(late / sites, figures.at("site.abilene.late.mean"), 1e-9 * late);
+  for (const double each : column("driver.mean_price")) price += each;
+  EXPECT_NEAR(price / 3000, figures.at("driver.mean_price.mean"), 1e-9 * price);
+
+  const Result refused =
+      run({"run", kDemo, "--paths", "3000", "--exact-paths", "100", "--paths-out", path("q.npy")});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(contains(refused.err, "more than --exact-paths 100")) << refused.err;
 }
 
 // Killed at random moments and resumed until it is done: the table is that of the study that ran through, and

@@ -37,6 +37,10 @@ Usage run_usage() {
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
       "also observe and print the figures with these names, separated by commas: "
       "'breach.*.24m,debt.2027-12.*'; headroom figures lists all names");
+  add("paths-out", po::value<std::string>()->value_name("FILE.npy"),
+      "write the values of each path as a NumPy structured array, 8 bytes per path and column, named as the "
+      "figures; "
+      "for up to --exact-paths paths");
   add_run_options(usage);
   add_gate_options(usage);
   add_config_options(usage);
@@ -48,7 +52,7 @@ Usage run_usage() {
 
 // A request, and where it runs and writes.
 struct Invocation : RunOptions {
-  std::string folder{};
+  std::string folder{}, paths_file{};
   std::vector<std::string> command{};
   std::vector<study::Gate> gates{};
 };
@@ -57,6 +61,16 @@ Invocation read_invocation(const po::variables_map& options) {
   Invocation invocation{read_run_options(options)};
   invocation.gates = read_gates(options);
   invocation.folder = parse_path(options, "out");
+  invocation.paths_file = parse_path(options, "paths-out");
+  const Request& request = invocation.request;
+  if (!invocation.paths_file.empty()) {
+    if (request.paths.count > request.exact_paths)
+      throw UsageError(
+          fmt::format("--paths-out keeps every path, and --paths {} is more than --exact-paths {}; lower "
+                      "the one or raise the other",
+                      request.paths.count, request.exact_paths));
+    report::prepare_file(invocation.paths_file);
+  }
   invocation.request.by_month = !invocation.folder.empty();
   return invocation;
 }
@@ -120,9 +134,10 @@ int run(const Company& company, const Invocation& invocation, const po::variable
   const bool interrupted_early = risk.paths < request.paths.count;
   // Write the files before the text, because a reader may close the pipe.
   std::string trouble;
-  if (results) {
+  if (results || !invocation.paths_file.empty()) {
     try {
-      results->write(facts.id, report::result_files(company, result, facts));
+      if (!invocation.paths_file.empty()) report::write_paths(invocation.paths_file, result);
+      if (results) results->write(facts.id, report::result_files(company, result, facts));
     } catch (const report::OutputError& error) {
       trouble = error.what();
     }

@@ -146,6 +146,9 @@ class Builder {
     const Question question{Ask::distribution, column, 0, none};
     add({.name = name,
          .questions = {question},
+         .column = column,
+         .units = units,
+         .none = none,
          .fill =
              [=](RiskReport& report, const Source& from) {
                place(report) = distribution_of(from.answers, question, units, tails);
@@ -195,6 +198,8 @@ class Builder {
     event(name, words, {question}, place, [question](const Answers& answers) {
       return event_of(answers.answer(question).integers, answers.paths());
     });
+    catalogue_.records.back().column = column;
+    catalogue_.records.back().none = scenario_.months + 1;
   }
 
   // `number(answers)`: the number of paths on which it happens.
@@ -216,6 +221,8 @@ class Builder {
             const Question& question, Place place) {
     add({.name = name,
          .questions = {question},
+         .column = question.column,
+         .units = units,
          .fill = [=](RiskReport& report,
                      const Source& from) { place(report) = mean_of(from.answers, question, units); },
          .expand = [=](const RiskReport& report,

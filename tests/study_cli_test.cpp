@@ -300,6 +300,22 @@ TEST(Solve, FindsTheQuantileThatAMinimumIs) {
   EXPECT_EQ(study::solve(study, axis, {}, {}, always, 0.1, *backend).kind, study::Solution::Kind::everywhere);
 }
 
+// select_figures() relies on it.
+TEST(Records, NameTheirFigures) {
+  for (const char* file : {"/demo.toml", "/coreweave-1q26.toml"}) {
+    const Company company = load_company({.file = kConfigs + file});
+    const Scenario scenario = company.data.view();
+    for (const Record& record : catalogue(company, scenario).records) {
+      std::vector<Figure> figures;
+      record.expand(blank_report(scenario, {}), figures);
+      for (const Figure& figure : figures) {
+        EXPECT_TRUE(figure.name == record.name || figure.name.starts_with(record.name + "."))
+            << figure.name << " of " << record.name;
+      }
+    }
+  }
+}
+
 TEST(Tornado, MovesTheMarketAndLeavesOutWhatTheConfigRefuses) {
   const study::Base base = base_of(kDemo);
   const std::vector<study::Axis> axes = study::tornado_axes(base, 0.25);
@@ -479,6 +495,13 @@ TEST_F(StudyTest, StressPutsScenariosSideBySide) {
       EXPECT_GT(std::stod(row.at("difference.low")), 0);
     }
   }
+  // Figures by month have no batches, and so no interval of a difference.
+  ASSERT_EQ(run({"stress", kDemo, overlay, "--paths", "500", "--figures",
+                 "covenant.dscr.failing.2028-06,cash.2027-06.p50", "--csv", path("by-month.csv")})
+                .code,
+            0);
+  for (const Row& row : table(read(folder_ / "by-month.csv")))
+    EXPECT_EQ(row.at("difference.low"), "") << row.at("figure");
   // The house stresses that fit the company; one is for another.
   const Result house = run({"stress", kDemo, "--paths", "500", "--figures", "default.60m"});
   EXPECT_EQ(house.code, 0) << house.err;

@@ -271,6 +271,12 @@ Company load(const po::variables_map& options) {
   return company;
 }
 
+study::Base base_of(const po::variables_map& options) {
+  study::Base base{sources_of(options), months_of(options), load(options)};
+  base.sources.parsed = config::parsed_file(base.sources);
+  return base;
+}
+
 void say_warnings(const Company& company, const po::variables_map& options) {
   const std::size_t count = warnings_of(company).size();
   if (count == 0) return;

@@ -64,6 +64,8 @@ std::optional<po::variables_map> parse(const Usage& usage, const Arguments& argu
 // The config of the parsed config options, and the horizon of --months.
 config::Sources sources_of(const po::variables_map& options);
 std::optional<int> months_of(const po::variables_map& options);
+// What a study, a stress table or a goal seek starts from.
+study::Base base_of(const po::variables_map& options);
 // Loads the company of the parsed config options. Throws config::ConfigError; with --strict also for warnings.
 Company load(const po::variables_map& options);
 // Says on standard error how many numbers look like a slip of a unit, if any do.

@@ -99,7 +99,7 @@ int solve_command(const Arguments& arguments) {
   const std::string csv = parse_path(*options, "csv");
   study::Study study;
   study.request = run.request;
-  study.base = {sources_of(*options), months_of(*options), load(*options)};
+  study.base = base_of(*options);
   const Company& company = study.base.company;
   try_gates(gates, company);
   const study::Axis axis = study::parse_axis((*options)["find"].as<std::string>(), study.base);

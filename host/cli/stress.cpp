@@ -66,7 +66,7 @@ int stress_command(const Arguments& arguments) {
   study::Study study;
   study.request = run.request;
   study.batches = true;
-  study.base = {sources_of(*options), months_of(*options), load(*options)};
+  study.base = base_of(*options);
   const Company& company = study.base.company;
   try_gates(gates, company);
   say_warnings(company, *options);

@@ -107,7 +107,7 @@ Plan read_plan(const po::variables_map& options) {
   if (plan.resume && plan.folder.empty())
     throw UsageError("--resume needs the folder of the study; add --out DIR");
   study.request = plan.run.request;
-  study.base = {sources_of(options), months_of(options), load(options)};
+  study.base = base_of(options);
   const Company& company = study.base.company;
   const bool listed = options.count("list") != 0;
   if (listed && options.count("vary") + options.count("scenario") != 0)

@@ -17,8 +17,16 @@
 
 namespace headroom::config {
 
+std::shared_ptr<const Node> parsed_file(const Sources& sources) {
+  Problems problems;
+  auto parsed = std::make_shared<const Node>(load_file(sources, sources.file, problems));
+  problems.throw_if_any();
+  return parsed;
+}
+
 Document::Document(const Sources& sources)
-    : root_(std::make_unique<Node>(load_file(sources, sources.file, problems_))) {
+    : root_(std::make_unique<Node>(sources.parsed ? *sources.parsed
+                                                  : load_file(sources, sources.file, problems_))) {
   for (const std::string& overlay : sources.overlays) {
     lay_over(*root_, load_file(sources, overlay, problems_), overrides_, problems_);
   }

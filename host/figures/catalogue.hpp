@@ -40,7 +40,7 @@ struct Source {
 
 // A group of figures from the same answers: a distribution, an event by month, or a probability.
 struct Record {
-  std::string name;
+  std::string name;                   // the names of its figures begin with it
   std::vector<Question> questions{};  // to the kept columns
   std::int32_t series = -1;           // >= 0: by month, from the histograms of this series
   // The value of each path that the figures are of, if there is one: `units` of the kept column are one unit of

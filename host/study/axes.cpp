@@ -431,7 +431,8 @@ void check_axes(const Base& base, const std::vector<Axis>& axes) {
     for (const Level& level : levels) {
       const Company company = load_at(base, {axis}, {level});
       changes = changes || company.hash != base.company.hash;
-      if (company.hash != base.company.hash) try_company(company);
+      // Amounts leave the ledger at an end of the range, if anywhere.
+      if (&level == &levels.front() || &level == &levels.back()) try_company(company);
     }
     if (!changes)
       refuse(axis.name, 0, fmt::format("'{}' has no effect", axis.name),

@@ -28,7 +28,8 @@ void add_batches(std::vector<Value>& values, const Result& run) {
   Catalogue records;
   for (std::size_t i = 0; i < run.catalogue.records.size(); ++i) {
     const Record& record = run.catalogue.records[i];
-    if (run.selection.records[i] && record.series < 0) records.records.push_back(record);
+    const bool by_month = record.series >= 0 || (record.fill && record.questions.empty());
+    if (run.selection.records[i] && !by_month) records.records.push_back(record);
   }
   const Selection all{std::vector<bool>(records.records.size(), true), {}};
   const std::vector<Question> questions = questions_of(records, all);

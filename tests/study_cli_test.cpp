@@ -608,6 +608,20 @@ TEST_F(StudyTest, PathsOutHoldsTheValuesOfEachPath) {
   EXPECT_TRUE(contains(refused.err, "more than --exact-paths 100")) << refused.err;
 }
 
+// The ready-made studies run as they are written.
+TEST_F(StudyTest, ReadyMadeOnesRun) {
+  std::size_t found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kConfigs + "/studies")) {
+    if (entry.path().extension() != ".sh") continue;
+    ++found;
+    const std::string command = "cd '" HEADROOM_SOURCE_DIR "' && HEADROOM='" HEADROOM_PROGRAM "' sh '" +
+                                entry.path().string() + "' --paths 64 --quiet >'" + path("out") + "' 2>'" +
+                                path("err") + "'";
+    EXPECT_EQ(std::system(command.c_str()), 0) << entry.path() << read(folder_ / "err");
+  }
+  EXPECT_EQ(found, 5U);
+}
+
 // Killed at random moments and resumed until it is done: the table is that of the study that ran through, and
 // no point was run twice.
 TEST_F(StudyTest, KilledAndResumedIsTheSame) {

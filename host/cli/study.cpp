@@ -125,7 +125,12 @@ Plan read_plan(const po::variables_map& options) {
   const bool tornado = options.count("tornado") != 0;
   if (tornado && (listed || !options["design"].defaulted()))
     throw UsageError("--tornado is a design; leave out --design and --list");
-  study::check_axes(study.base, study.axes);
+  if (listed) {
+    study::check_names(study.axes);
+    for (const study::Point& point : study.points) study::load_at(study.base, study.axes, point);
+  } else {
+    study::check_axes(study.base, study.axes);
+  }
   if (tornado) {
     const double swing = parse_count("swing", options["swing"].as<std::string>(), 1, 99) / 100.0;
     for (study::Axis& axis : study::tornado_axes(study.base, swing)) {

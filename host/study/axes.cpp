@@ -407,7 +407,7 @@ Company load_at(const Base& base, const std::vector<Axis>& axes, const std::vect
   }
 }
 
-void check_axes(const Base& base, const std::vector<Axis>& axes) {
+void check_names(const std::vector<Axis>& axes) {
   std::set<std::string> names = {"point"};
   std::map<std::string, std::string> owner;
   for (const Axis& axis : axes) {
@@ -421,6 +421,10 @@ void check_axes(const Base& base, const std::vector<Axis>& axes) {
                "the two would overwrite each other", "vary it once");
     }
   }
+}
+
+void check_axes(const Base& base, const std::vector<Axis>& axes) {
+  check_names(axes);
   for (const Axis& axis : axes) {
     std::vector<Level> levels = axis.levels;
     if (axis.span) {

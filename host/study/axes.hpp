@@ -62,5 +62,7 @@ Company load_at(const Base& base, const std::vector<Axis>& axes, const std::vect
 // Checks each level by itself, and the axes together: no name and no key twice, and each axis changes the
 // config. Throws config::ConfigError.
 void check_axes(const Base& base, const std::vector<Axis>& axes);
+// Only that no name and no key is taken twice: of listed points, whose levels may fit only together.
+void check_names(const std::vector<Axis>& axes);
 
 }  // namespace headroom::study

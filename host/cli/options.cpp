@@ -9,10 +9,14 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <sstream>
+#include <stdexcept>
 
+#include "host/cli/interrupt.hpp"
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
+#include "host/report/files.hpp"
 #include "host/warn/trial.hpp"
 #include "host/warn/warnings.hpp"
 
@@ -51,7 +55,7 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
                                  usage.command, see_help(usage)));
   }
   const auto files = options["config"].as<std::vector<std::string>>();
-  if (files.size() > 1) {
+  if (files.size() > 1 && !usage.more_files) {
     throw UsageError(
         fmt::format("headroom {} takes one config file, and '{}' is one too many; to merge a file over "
                     "another, use --overlay",
@@ -59,10 +63,11 @@ void check_config_argument(const Usage& usage, const po::variables_map& options)
   }
 }
 
-// The value of an option that accepts only a few words.
+}  // namespace
+
 std::string parse_word(const po::variables_map& options, const char* name,
                        const std::vector<std::string>& words,
-                       const std::vector<std::pair<std::string, std::string>>& other_names = {}) {
+                       const std::vector<std::pair<std::string, std::string>>& other_names) {
   std::string given = options[name].as<std::string>();
   if (std::find(words.begin(), words.end(), given) != words.end()) return given;
   auto nearest = config::nearest(given, words);
@@ -73,7 +78,103 @@ std::string parse_word(const po::variables_map& options, const char* name,
                                nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
 }
 
-}  // namespace
+std::vector<std::string> list_of(const po::variables_map& options, const char* name) {
+  return options.count(name) == 0 ? std::vector<std::string>{} : options[name].as<std::vector<std::string>>();
+}
+
+void add_run_options(Usage& usage) {
+  auto add = usage.options.add_options();
+  add("paths", po::value<std::string>()->default_value("100k")->value_name("N"),
+      "number of paths: 1000000, 1e6, 1M, 250k");
+  add("exact-paths", po::value<std::string>()->default_value(std::to_string(kExactPaths))->value_name("N"),
+      "with up to N paths every quantile is exact (4 bytes per path and figure); with more, quantiles come "
+      "from histograms, and the output states their resolution");
+  add("seed", po::value<std::string>()->default_value("1")->value_name("S"), "seed of the random numbers");
+  add("first-path", po::value<std::string>()->default_value("0")->value_name("P"),
+      "index of the first path, to repeat part of a larger run or a single path");
+  add("backend", po::value<std::string>()->default_value("auto")->value_name("B"),
+      "auto (a CUDA card if one is available, else the CPU), cpu or cuda");
+  add("threads", po::value<std::string>()->default_value("0")->value_name("K"),
+      "CPU threads; 0: one for each core that the process may use");
+  add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
+      "CPU instruction set: auto (the best of this processor), baseline, avx2 or avx512");
+  add("quiet", "no progress on standard error");
+  add("progress-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
+      "where standard error is not a terminal: a line of progress every S seconds");
+}
+
+RunOptions read_run_options(const po::variables_map& options) {
+  RunOptions read;
+  Request& request = read.request;
+  request.paths = {parse_seed("seed", options["seed"].as<std::string>()),
+                   parse_seed("first-path", options["first-path"].as<std::string>()),
+                   parse_paths("paths", options["paths"].as<std::string>())};
+  request.exact_paths = parse_paths("exact-paths", options["exact-paths"].as<std::string>());
+  if (request.paths.first > std::numeric_limits<std::uint64_t>::max() - request.paths.count) {
+    throw UsageError("--first-path and --paths together go beyond path 2^64 - 1; start lower");
+  }
+  request.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
+  read.backend = parse_backend(options);
+  request.isa = parse_isa(options);
+  if (options.count("figures") != 0) request.figures = parse_patterns(options["figures"].as<std::string>());
+  read.quiet = options.count("quiet") != 0;
+  read.progress_seconds =
+      parse_count("progress-seconds", options["progress-seconds"].as<std::string>(), 1, 86400);
+  request.stop = &stop_asked;
+  return read;
+}
+
+void add_gate_options(Usage& usage) {
+  auto add = usage.options.add_options();
+  add("gate", po::value<std::vector<std::string>>()->value_name("GATE"),
+      "what must hold, 'FIGURE <= 2% @95' or >=: exit 0 if it holds on the whole interval at that confidence, "
+      "10 if on none of it, 11 if the limit is inside; may be repeated");
+  add("gates-json", po::value<std::string>()->value_name("FILE"), "write the gates' verdicts as JSON");
+  add("gates-junit", po::value<std::string>()->value_name("FILE"), "write them as JUnit XML, for a CI system");
+}
+
+std::vector<study::Gate> read_gates(const po::variables_map& options) {
+  std::vector<study::Gate> gates;
+  try {
+    for (const std::string& text : list_of(options, "gate")) gates.push_back(study::parse_gate(text));
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+  for (const char* name : {"gates-json", "gates-junit"}) {
+    if (options.count(name) == 0) continue;  // solve has neither
+    if (gates.empty()) throw UsageError(fmt::format("--{} needs a --gate; add one, or leave it out", name));
+    report::prepare_file(parse_path(options, name));
+  }
+  return gates;
+}
+
+void try_gates(const std::vector<study::Gate>& gates, const Company& company) {
+  try {
+    study::check_gates(gates, company);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+}
+
+int tell_gates(const std::vector<study::Judgement>& judgements, const po::variables_map& options) {
+  if (judgements.empty()) return kOk;
+  std::string text = "\n";
+  for (const study::Judgement& each : judgements) text += study::words(each) + "\n";
+  show(text);
+  if (options.count("gates-json") != 0)
+    report::write_file(parse_path(options, "gates-json"), study::gates_json(judgements));
+  if (options.count("gates-junit") != 0)
+    report::write_file(parse_path(options, "gates-junit"), study::gates_junit(judgements));
+  switch (study::worst(judgements)) {
+    case study::Verdict::failed:
+      return kGateFailed;
+    case study::Verdict::undecided:
+      return kGateUndecided;
+    case study::Verdict::passed:
+      break;
+  }
+  return kOk;
+}
 
 void add_config_options(Usage& usage) {
   auto add = usage.options.add_options();
@@ -148,23 +249,32 @@ std::optional<std::uint64_t> whole_count(std::string_view text) {
 
 }  // namespace
 
-Company load(const po::variables_map& options) {
+config::Sources sources_of(const po::variables_map& options) {
   config::Sources sources;
   sources.file = options["config"].as<std::vector<std::string>>().front();
-  const auto list = [&options](const char* name) {
-    return options.count(name) == 0 ? std::vector<std::string>{} : options[name].as<std::vector<std::string>>();
-  };
-  sources.overlays = list("overlay");
-  sources.sets = list("set");
-  std::optional<int> months;
-  if (options.count("months") != 0)
-    months = parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths);
-  Company company = load_company(sources, months);
+  sources.overlays = list_of(options, "overlay");
+  sources.sets = list_of(options, "set");
+  return sources;
+}
+
+std::optional<int> months_of(const po::variables_map& options) {
+  if (options.count("months") == 0) return {};
+  return parse_count("months", options["months"].as<std::string>(), 1, kMaxMonths);
+}
+
+Company load(const po::variables_map& options) {
+  Company company = load_company(sources_of(options), months_of(options));
   try_company(company);
   if (options.count("strict") != 0) {
     if (const auto warnings = warnings_of(company); !warnings.empty()) throw config::ConfigError(warnings);
   }
   return company;
+}
+
+study::Base base_of(const po::variables_map& options) {
+  study::Base base{sources_of(options), months_of(options), load(options)};
+  base.sources.parsed = config::parsed_file(base.sources);
+  return base;
 }
 
 void say_warnings(const Company& company, const po::variables_map& options) {

@@ -12,6 +12,7 @@
 #include "host/report/files.hpp"
 #include "host/run/backend.hpp"
 #include "host/run/run.hpp"
+#include "host/study/journal.hpp"
 
 namespace headroom::cli {
 
@@ -22,8 +23,11 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 6> kCommands = {
+constexpr std::array<Command, 9> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
+     {"study", study_command, "runs over a design of points: what moves the answer"},
+     {"stress", stress_command, "base and stresses side by side, on the same draws"},
+     {"solve", solve_command, "how far a key can go before a gate no longer holds"},
      {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
      {"check", check_command, "all problems of a config at once, or the totals of what was read"},
      {"figures", figures_command, "the names of all figures that a run can give, with units and words"},
@@ -98,6 +102,9 @@ int run_program(const Arguments& arguments) {
     say_lines(error.what());
     say_lines(
         fmt::format("\nheadroom: {} problem{} in the config; nothing was run\n", count, count == 1 ? "" : "s"));
+    code = kBadInput;
+  } catch (const study::JournalError& error) {
+    say(error.what());
     code = kBadInput;
   } catch (const MemoryError& error) {
     say(error.what());

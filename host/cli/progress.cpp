@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <string_view>
+#include <utility>
 
 #include "host/cli/streams.hpp"
 #include "host/report/format.hpp"
@@ -53,9 +55,11 @@ std::string utc(std::chrono::system_clock::time_point time) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-Progress::Progress(bool quiet, int seconds)
+Progress::Progress(bool quiet, int seconds, std::string what, std::uint64_t each)
     : quiet_(quiet),
       terminal_(isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"),
+      what_(std::move(what)),
+      each_(static_cast<double>(each)),
       interval_(seconds) {}
 
 Progress::~Progress() {
@@ -73,15 +77,19 @@ void Progress::update(std::uint64_t done, std::uint64_t total) noexcept {
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double left = share > 0 ? elapsed * (1 - share) / share : 0;
   try {
+    const double finished = std::floor(static_cast<double>(done) / each_);
     std::string text =
-        fmt::format("{} of {} paths", whole(static_cast<double>(done)), whole(static_cast<double>(total)));
+        fmt::format("{} of {} {}", whole(finished), whole(static_cast<double>(total) / each_), what_);
+    const double rate = static_cast<double>(done) / each_ / elapsed;
+    const std::string speed = fmt::format("{} {}/s", report::number(rate, rate < 10 ? 2 : 0), what_);
     if (terminal_) {
+      if (each_ > 1) text += ", " + speed;
       text += fmt::format(", {} s left", whole(left));
       draw("\r\033[K" + progress_bar(share, text, terminal_columns()));
       drawn_ = true;
     } else {
-      say(fmt::format("{} {} ({:.0f}%), {} paths/s, {} s left", utc(std::chrono::system_clock::now()), text,
-                      100 * share, whole(static_cast<double>(done) / elapsed), whole(left)));
+      say(fmt::format("{} {} ({:.0f}%), {}, {} s left", utc(std::chrono::system_clock::now()), text,
+                      100 * share, speed, whole(left)));
     }
   } catch (...) {  // a run does not end because its progress could not be told
   }

@@ -13,7 +13,8 @@ namespace headroom::cli {
 // after the first `seconds`. If quiet, nothing is written.
 class Progress {
  public:
-  Progress(bool quiet, int seconds);
+  // `each`: so many of what update() counts are one of `what`.
+  Progress(bool quiet, int seconds, std::string what = "paths", std::uint64_t each = 1);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -24,6 +25,8 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   bool quiet_, terminal_;
+  std::string what_;
+  double each_;
   bool drawn_ = false;
   std::chrono::seconds interval_;
   Clock::time_point start_ = Clock::now();

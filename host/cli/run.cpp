@@ -7,7 +7,6 @@
 
 #include <array>
 #include <chrono>
-#include <limits>
 #include <optional>
 
 #include "headroom_build.hpp"
@@ -32,29 +31,18 @@ Usage run_usage() {
       "cash flow, and probabilities of covenant breach and of liquidity default. The result depends only\n"
       "on config, seed and paths, not on backend, threads or instruction set.\n";
   auto add = usage.options.add_options();
-  add("paths", po::value<std::string>()->default_value("100k")->value_name("N"),
-      "number of paths: 1000000, 1e6, 1M, 250k");
-  add("exact-paths", po::value<std::string>()->default_value(std::to_string(kExactPaths))->value_name("N"),
-      "with up to N paths every quantile is exact (4 bytes per path and figure); with more, quantiles come "
-      "from histograms, and the output states their resolution");
-  add("seed", po::value<std::string>()->default_value("1")->value_name("S"), "seed of the random numbers");
-  add("first-path", po::value<std::string>()->default_value("0")->value_name("P"),
-      "index of the first path, to repeat part of a larger run or a single path");
-  add("backend", po::value<std::string>()->default_value("auto")->value_name("B"),
-      "auto (a CUDA card if one is available, else the CPU), cpu or cuda");
-  add("threads", po::value<std::string>()->default_value("0")->value_name("K"),
-      "CPU threads; 0: one for each core that the process may use");
-  add("isa", po::value<std::string>()->default_value("auto")->value_name("I"),
-      "CPU instruction set: auto (the best of this processor), baseline, avx2 or avx512");
   add("out", po::value<std::string>()->value_name("DIR"),
       "write summary.json, fcf.csv, covenants.csv, monthly.csv, results.csv, inputs.toml (the config as used) "
       "and manifest.json into DIR, all together");
   add("figures", po::value<std::string>()->value_name("PATTERNS"),
       "also observe and print the figures with these names, separated by commas: "
       "'breach.*.24m,debt.2027-12.*'; headroom figures lists all names");
-  add("quiet", "no progress on standard error");
-  add("progress-seconds", po::value<std::string>()->default_value("30")->value_name("S"),
-      "where standard error is not a terminal: a line of progress every S seconds");
+  add("paths-out", po::value<std::string>()->value_name("FILE.npy"),
+      "write the values of each path as a NumPy structured array, 8 bytes per path and column, named as the "
+      "figures; "
+      "for up to --exact-paths paths");
+  add_run_options(usage);
+  add_gate_options(usage);
   add_config_options(usage);
   usage.examples =
       "  headroom run configs/coreweave-1q26.toml --paths 1e6 --out results\n"
@@ -63,34 +51,27 @@ Usage run_usage() {
 }
 
 // A request, and where it runs and writes.
-struct Invocation {
-  Request request{};
-  std::string backend{}, folder{};
+struct Invocation : RunOptions {
+  std::string folder{}, paths_file{};
   std::vector<std::string> command{};
-  bool quiet = false;
-  int progress_seconds = 0;
+  std::vector<study::Gate> gates{};
 };
 
 Invocation read_invocation(const po::variables_map& options) {
-  Invocation invocation;
-  Request& request = invocation.request;
-  request.paths = {parse_seed("seed", options["seed"].as<std::string>()),
-                   parse_seed("first-path", options["first-path"].as<std::string>()),
-                   parse_paths("paths", options["paths"].as<std::string>())};
-  request.exact_paths = parse_paths("exact-paths", options["exact-paths"].as<std::string>());
-  if (request.paths.first > std::numeric_limits<std::uint64_t>::max() - request.paths.count) {
-    throw UsageError("--first-path and --paths together go beyond path 2^64 - 1; start lower");
-  }
-  request.threads = parse_count("threads", options["threads"].as<std::string>(), 0, 4096);
-  invocation.backend = parse_backend(options);
-  request.isa = parse_isa(options);
-  if (options.count("figures") != 0) request.figures = parse_patterns(options["figures"].as<std::string>());
+  Invocation invocation{read_run_options(options)};
+  invocation.gates = read_gates(options);
   invocation.folder = parse_path(options, "out");
-  request.by_month = !invocation.folder.empty();
-  invocation.quiet = options.count("quiet") != 0;
-  invocation.progress_seconds =
-      parse_count("progress-seconds", options["progress-seconds"].as<std::string>(), 1, 86400);
-  request.stop = &stop_asked;
+  invocation.paths_file = parse_path(options, "paths-out");
+  const Request& request = invocation.request;
+  if (!invocation.paths_file.empty()) {
+    if (request.paths.count > request.exact_paths)
+      throw UsageError(
+          fmt::format("--paths-out keeps every path, and --paths {} is more than --exact-paths {}; lower "
+                      "the one or raise the other",
+                      request.paths.count, request.exact_paths));
+    report::prepare_file(invocation.paths_file);
+  }
+  invocation.request.by_month = !invocation.folder.empty();
   return invocation;
 }
 
@@ -104,8 +85,9 @@ int interrupted(std::uint64_t done, std::uint64_t total) {
   return kInterrupted;
 }
 
-int run(const Company& company, const Invocation& invocation) {
+int run(const Company& company, const Invocation& invocation, const po::variables_map& options) {
   Request request = invocation.request;
+  for (const study::Gate& gate : invocation.gates) request.figures.push_back(gate.figure);
   const std::string& folder = invocation.folder;
   const Chosen chosen = choose_backend(invocation.backend, request.isa);
   if (chosen.backend->name() == "cpu") {
@@ -152,18 +134,26 @@ int run(const Company& company, const Invocation& invocation) {
   const bool interrupted_early = risk.paths < request.paths.count;
   // Write the files before the text, because a reader may close the pipe.
   std::string trouble;
-  if (results) {
+  if (results || !invocation.paths_file.empty()) {
     try {
-      results->write(facts.id, report::result_files(company, result, facts));
+      if (!invocation.paths_file.empty()) report::write_paths(invocation.paths_file, result);
+      if (results) results->write(facts.id, report::result_files(company, result, facts));
     } catch (const report::OutputError& error) {
       trouble = error.what();
     }
   }
   show(report::run_text(company, scenario, risk, result.guidance, facts));
-  if (!request.figures.empty()) show(report::figures_text(result.figures(request.figures)));
+  const std::vector<std::string>& asked = invocation.request.figures;
+  if (!asked.empty()) show(report::figures_text(result.figures(asked)));
   if (!folder.empty() && trouble.empty())
     show(fmt::format("Written to {}: {}\n", folder, fmt::join(report::kResultNames, ", ")));
 
+  std::vector<study::Judgement> judgements;
+  for (const study::Gate& gate : invocation.gates) {
+    for (const Figure& figure : result.figures({gate.figure}))
+      judgements.push_back(study::judge(gate, study::value_of(figure), risk.paths));
+  }
+  const int gates = tell_gates(judgements, options);
   if (interrupted_early) {
     say(fmt::format("interrupted; the result is that of the first {} of {} paths", risk.paths,
                     request.paths.count));
@@ -179,7 +169,7 @@ int run(const Company& company, const Invocation& invocation) {
     return kIdentityFailed;
   }
   if (!trouble.empty()) return kCannotWrite;
-  return interrupted_early ? kInterrupted : kOk;
+  return interrupted_early ? kInterrupted : gates;
 }
 
 }  // namespace
@@ -192,8 +182,9 @@ int run_command(const Arguments& arguments) {
   invocation.command.insert(invocation.command.end(), arguments.begin(), arguments.end());
   const StopOnSignals guard(!invocation.folder.empty());
   const Company company = load(*options);
+  try_gates(invocation.gates, company);
   say_warnings(company, *options);
-  return run(company, invocation);
+  return run(company, invocation, *options);
 }
 
 }  // namespace headroom::cli

@@ -17,8 +17,16 @@
 
 namespace headroom::config {
 
+std::shared_ptr<const Node> parsed_file(const Sources& sources) {
+  Problems problems;
+  auto parsed = std::make_shared<const Node>(load_file(sources, sources.file, problems));
+  problems.throw_if_any();
+  return parsed;
+}
+
 Document::Document(const Sources& sources)
-    : root_(std::make_unique<Node>(load_file(sources, sources.file, problems_))) {
+    : root_(std::make_unique<Node>(sources.parsed ? *sources.parsed
+                                                  : load_file(sources, sources.file, problems_))) {
   for (const std::string& overlay : sources.overlays) {
     lay_over(*root_, load_file(sources, overlay, problems_), overrides_, problems_);
   }
@@ -66,11 +74,43 @@ void Document::set(const std::string& assignment) {
   };
   std::vector<Step> steps;
   const Node* at = root_.get();
+  Node list;  // with an element of a list without ids (key[2].value): the whole list, with this one changed
+  Node* inside = nullptr;
   for (std::size_t begin = 0, end = 0; begin <= path.size(); begin = end + 1) {
     end = std::min(path.find('.', begin), path.size());
     const std::string name = path.substr(begin, end - begin);
     const std::string above = path.substr(0, begin == 0 ? 0 : begin - 1);
     const bool last = end == path.size();
+    if (inside != nullptr) {
+      inside = inside->find(name);
+      if (inside == nullptr) {
+        problems_.add(place_at(begin), fmt::format("'{}' has no key '{}'", above, cut(name, 80)),
+                      "only a key that the element has can be set", "set the list as a whole");
+        return;
+      }
+      continue;
+    }
+    if (const auto bracket = name.find('['); bracket != std::string::npos && at != nullptr) {
+      const std::string key_of_list = name.substr(0, bracket);
+      const Node* found = at->is<TableTag>() ? at->find(key_of_list) : nullptr;
+      for (std::size_t i = 0; found != nullptr && found->is<ListTag>() && i < found->items.size(); ++i) {
+        if (!is_list_by_id(*found) && item_label(key_of_list, i) == name) {
+          list = *found;
+          inside = &list.items[i];
+        }
+      }
+      if (inside == nullptr) {
+        problems_.add(place_at(begin), fmt::format("there is no '{}'", cut(path.substr(0, end), 200)),
+                      found == nullptr ? "there is no such list"
+                      : found->is<ListTag>() && !is_list_by_id(*found) && !found->items.empty()
+                          ? fmt::format("its elements are [0] to [{}]", found->items.size() - 1)
+                          : "it is no list of elements without ids",
+                      "write for example covenant.dscr.thresholds[0].value=1.2");
+        return;
+      }
+      steps.push_back({key_of_list, place_at(begin), false});
+      continue;
+    }
     const bool of_list = at != nullptr && at->is<ListTag>();
     if (name.empty() || (last && name == "id") || (last && of_list)) {
       problems_.add(place_at(begin), fmt::format("'{}' cannot be set", path),
@@ -104,6 +144,13 @@ void Document::set(const std::string& assignment) {
 
   // An overlay that says this one thing, from the inside out.
   Node node = std::move(*value);
+  if (inside != nullptr) {
+    inside->value = std::move(node.value);
+    inside->items = std::move(node.items);
+    inside->place = inside->key_place = node.place;
+    node = std::move(list);
+    node.place = place_at(equals + 1);
+  }
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     node.key = step->element ? "" : step->name;
     node.key_place = step->place;
@@ -111,7 +158,8 @@ void Document::set(const std::string& assignment) {
       node.insert({.key = "id", .key_place = step->place, .place = step->place, .value = step->name});
       node.place = step->place;
     }
-    Node outer{.place = step->place};
+    Node outer;
+    outer.place = step->place;
     if (step->element) outer.value = ListTag{};
     outer.items.push_back(std::move(node));
     node = std::move(outer);

@@ -185,7 +185,10 @@ struct Sources {
   std::vector<std::string> overlays{};  // files merged over the config; a later one wins
   std::vector<std::string> sets{};      // key=value, applied last
   std::function<std::optional<std::string>(const std::string& file)> read{};  // empty: reads from disk
+  std::shared_ptr<const Node> parsed{};  // `file` with its includes, if it was read before: see parsed_file()
 };
+// For a file that is loaded many times with different overlays and sets. Throws ConfigError.
+std::shared_ptr<const Node> parsed_file(const Sources& sources);
 
 struct Override {
   std::string key;        // site.vineland-1.gpus

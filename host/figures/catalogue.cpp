@@ -146,6 +146,9 @@ class Builder {
     const Question question{Ask::distribution, column, 0, none};
     add({.name = name,
          .questions = {question},
+         .column = column,
+         .units = units,
+         .none = none,
          .fill =
              [=](RiskReport& report, const Source& from) {
                place(report) = distribution_of(from.answers, question, units, tails);
@@ -195,6 +198,8 @@ class Builder {
     event(name, words, {question}, place, [question](const Answers& answers) {
       return event_of(answers.answer(question).integers, answers.paths());
     });
+    catalogue_.records.back().column = column;
+    catalogue_.records.back().none = scenario_.months + 1;
   }
 
   // `number(answers)`: the number of paths on which it happens.
@@ -216,6 +221,8 @@ class Builder {
             const Question& question, Place place) {
     add({.name = name,
          .questions = {question},
+         .column = question.column,
+         .units = units,
          .fill = [=](RiskReport& report,
                      const Source& from) { place(report) = mean_of(from.answers, question, units); },
          .expand = [=](const RiskReport& report,
@@ -344,7 +351,7 @@ class Builder {
     for (std::int32_t t = 1; t <= months; ++t) {
       if (has_value(scenario_, headroom_series(v), t)) dates.push_back(month_name(t));
     }
-    add({.name = name + ".failing",
+    add({.name = name,  // .failing and .threshold
          .fill =
              [risk, v, months](RiskReport& report, const Source& from) {
                for (CovenantRisk::Test& test : risk(report).tests) {
@@ -544,6 +551,15 @@ bool any_matches(const std::vector<std::string>& patterns, std::string_view name
                      [&](const std::string& pattern) { return matches(pattern, name); });
 }
 
+// Whether a figure of the record may match. The names of a record's figures begin with its own, so that most
+// records need not be expanded.
+bool may_match(const std::vector<std::string>& patterns, const std::string& record) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    const std::string_view plain = std::string_view(pattern).substr(0, pattern.find_first_of("*?[\\"));
+    return record.starts_with(plain) || plain.starts_with(record);
+  });
+}
+
 }  // namespace
 
 bool matches(std::string_view pattern, std::string_view name) {
@@ -561,7 +577,7 @@ Selection select_figures(const Catalogue& catalogue, const Scenario& scenario,
   std::vector<Figure> figures;
   for (const Record& record : catalogue.records) {
     bool asked = !only && record.series < 0;
-    if (!patterns.empty() && !asked) {
+    if (!patterns.empty() && !asked && may_match(patterns, record.name)) {
       figures.clear();
       record.expand(blank, figures);
       for (const Figure& figure : figures) {
@@ -583,7 +599,9 @@ std::vector<std::string> unmatched(const Catalogue& catalogue, const Scenario& s
   if (left.empty()) return left;
   const RiskReport blank = blank_report(scenario, {});
   std::vector<Figure> figures;
-  for (const Record& record : catalogue.records) record.expand(blank, figures);
+  for (const Record& record : catalogue.records) {
+    if (may_match(patterns, record.name)) record.expand(blank, figures);
+  }
   std::erase_if(left, [&](const std::string& pattern) {
     return std::any_of(figures.begin(), figures.end(),
                        [&](const Figure& figure) { return matches(pattern, figure.name); });
@@ -625,8 +643,10 @@ std::vector<Figure> figures_of(const Catalogue& catalogue, const Selection& sele
        in_parts<std::vector<Figure>>(catalogue.records.size(), [&](std::size_t first, std::size_t last) {
          std::vector<Figure> some;
          for (std::size_t i = first; i < last; ++i) {
-           if (selection.records[i] || catalogue.records[i].series >= 0)
-             catalogue.records[i].expand(report, some);
+           const Record& record = catalogue.records[i];
+           if ((selection.records[i] || record.series >= 0) &&
+               (patterns.empty() || may_match(patterns, record.name)))
+             record.expand(report, some);
          }
          return some;
        })) {

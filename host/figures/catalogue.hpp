@@ -40,9 +40,14 @@ struct Source {
 
 // A group of figures from the same answers: a distribution, an event by month, or a probability.
 struct Record {
-  std::string name;
+  std::string name;                   // the names of its figures begin with it
   std::vector<Question> questions{};  // to the kept columns
   std::int32_t series = -1;           // >= 0: by month, from the histograms of this series
+  // The value of each path that the figures are of, if there is one: `units` of the kept column are one unit of
+  // the record; from `none` on there is no value. An event's value is its month.
+  std::int32_t column = -1;
+  double units = 1;
+  std::int32_t none = kNoMarker;
   // Stores the answers to `questions`, or the series by month, in the report.
   std::function<void(RiskReport&, const Source&)> fill{};
   // Appends the figures of a report, filled or blank, in the order of results.csv.

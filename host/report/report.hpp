@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,6 +76,11 @@ std::string manifest_json(const Company& company, const RiskReport& risk, const 
                           const std::vector<OutputFile>& files);
 // All files of a run.
 std::vector<OutputFile> result_files(const Company& company, const Result& result, const RunFacts& facts);
+
+// The values of each path as a NumPy structured array (.npy): the field `path`, its index, and one for each
+// kept column with the name of its figures in the catalogue. Month numbers count from as_of; a path without a
+// value has NaN. The columns must have been kept. Throws OutputError; then no file was changed.
+void write_paths(const std::filesystem::path& file, const Result& result);
 
 // Figures by name, with their errors. figure_names(): only names, units and words.
 std::string figures_text(const std::vector<Figure>& figures);

@@ -7,14 +7,14 @@
 
 namespace headroom {
 
-Probability wilson(std::uint64_t count, std::uint64_t of) {
+Probability wilson(std::uint64_t count, std::uint64_t of, double z) {
   if (of == 0) return {};
   const auto n = static_cast<double>(of);
   const double share = static_cast<double>(count) / n;
-  constexpr double kSquare = kNormal95 * kNormal95;
-  const double centre = share + kSquare / (2 * n);
-  const double reach = kNormal95 * std::sqrt(share * (1 - share) / n + kSquare / (4 * n * n));
-  const double whole = 1 + kSquare / n;
+  const double square = z * z;
+  const double centre = share + square / (2 * n);
+  const double reach = z * std::sqrt(share * (1 - share) / n + square / (4 * n * n));
+  const double whole = 1 + square / n;
   // At count 0 or `of` the interval ends exactly at 0 or 1; rounding must not move that end.
   const double low = count == 0 ? 0.0 : std::max(0.0, (centre - reach) / whole);
   const double high = count == of ? 1.0 : std::min(1.0, (centre + reach) / whole);

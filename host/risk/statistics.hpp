@@ -32,8 +32,9 @@ struct Probability {
   double high = kUnknown;
 };
 
-// Wilson's score interval (JASA 22, 1927). It is right near 0 and 1, where the normal interval is not.
-Probability wilson(std::uint64_t count, std::uint64_t of);
+// Wilson's score interval (JASA 22, 1927). It is right near 0 and 1, where the normal interval is not. `z`: the
+// two-sided quantile of the normal distribution.
+Probability wilson(std::uint64_t count, std::uint64_t of, double z = kNormal95);
 
 // Mean and variance from exact integer sums. `units` units of a column are one natural unit. With one value
 // the standard error is unknown.

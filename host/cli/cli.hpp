@@ -48,6 +48,7 @@ int figures_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int info_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
+int why_command(const Arguments& arguments);
 
 // A wrong command line: its text says the problem and the remedy.
 struct UsageError : std::runtime_error {

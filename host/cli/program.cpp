@@ -9,6 +9,7 @@
 #include "host/cli/cli.hpp"
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
+#include "host/replay/stored_run.hpp"
 #include "host/report/files.hpp"
 #include "host/run/backend.hpp"
 #include "host/run/run.hpp"
@@ -23,12 +24,13 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 9> kCommands = {
+constexpr std::array<Command, 10> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
      {"study", study_command, "runs over a design of points: what moves the answer"},
      {"stress", stress_command, "base and stresses side by side, on the same draws"},
      {"solve", solve_command, "how far a key can go before a gate no longer holds"},
      {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
+     {"why", why_command, "why covenants are breached: what it takes, what alone suffices, storylines"},
      {"check", check_command, "all problems of a config at once, or the totals of what was read"},
      {"figures", figures_command, "the names of all figures that a run can give, with units and words"},
      {"info", info_command, "version, build, backends, card, instruction sets"},
@@ -107,6 +109,9 @@ int run_program(const Arguments& arguments) {
     say(error.what());
     code = kBadInput;
   } catch (const MemoryError& error) {
+    say(error.what());
+    code = kBadInput;
+  } catch (const StoredRunError& error) {
     say(error.what());
     code = kBadInput;
   } catch (const UnknownFigure& error) {

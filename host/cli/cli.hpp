@@ -47,6 +47,9 @@ int plan_command(const Arguments& arguments);
 int figures_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int info_command(const Arguments& arguments);
+int merge_command(const Arguments& arguments);
+int answers_command(const Arguments& arguments);
+int status_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
 int why_command(const Arguments& arguments);
 

@@ -49,7 +49,7 @@ std::string see_help(const Usage& usage) { return fmt::format("see headroom {} -
 }
 
 void check_config_argument(const Usage& usage, const po::variables_map& options) {
-  if (usage.argument.empty()) return;
+  if (usage.argument.empty() || usage.folders) return;
   if (options.count("config") == 0) {
     throw UsageError(fmt::format("headroom {} needs a config file, such as configs/demo.toml; {}",
                                  usage.command, see_help(usage)));
@@ -323,6 +323,12 @@ std::vector<std::string> parse_patterns(std::string_view text) {
   }
   if (patterns.empty()) throw UsageError("--figures needs a name or a pattern, such as 'breach.*.24m'");
   return patterns;
+}
+
+std::vector<std::string> parse_folders(const Usage& usage, const po::variables_map& options) {
+  if (options.count("config") == 0)
+    throw UsageError(fmt::format("headroom {} needs a folder; {}", usage.command, see_help(usage)));
+  return options["config"].as<std::vector<std::string>>();
 }
 
 std::string parse_backend(const po::variables_map& options) {

@@ -24,6 +24,7 @@ struct Usage {
   std::string command;      // run
   std::string argument;     // CONFIG, or nothing
   bool more_files = false;  // files after the config
+  bool folders = false;     // it takes folders, one or several, in place of a config
   std::string about;        // printed under the usage line
   std::string examples;     // printed last
   po::options_description options{"Options", 100};
@@ -78,6 +79,8 @@ std::uint64_t parse_seed(std::string_view option, std::string_view text);
 int parse_count(std::string_view option, std::string_view text, int least, int most);
 // Patterns of figure names, separated by commas. Throws UsageError if there are none.
 std::vector<std::string> parse_patterns(std::string_view text);
+// The arguments of a command that takes folders. Throws UsageError if there are none.
+std::vector<std::string> parse_folders(const Usage& usage, const po::variables_map& options);
 // --backend and --isa: one of a few words. A path that must not be empty. All throw UsageError.
 std::string parse_backend(const po::variables_map& options);
 std::string parse_isa(const po::variables_map& options);

@@ -9,6 +9,7 @@
 #include "host/cli/cli.hpp"
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
+#include "host/parts/part.hpp"
 #include "host/replay/stored_run.hpp"
 #include "host/report/files.hpp"
 #include "host/run/backend.hpp"
@@ -24,7 +25,7 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 10> kCommands = {
+constexpr std::array<Command, 13> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
      {"study", study_command, "runs over a design of points: what moves the answer"},
      {"stress", stress_command, "base and stresses side by side, on the same draws"},
@@ -33,6 +34,9 @@ constexpr std::array<Command, 10> kCommands = {
      {"why", why_command, "why covenants are breached: what it takes, what alone suffices, storylines"},
      {"check", check_command, "all problems of a config at once, or the totals of what was read"},
      {"figures", figures_command, "the names of all figures that a run can give, with units and words"},
+     {"merge", merge_command, "parts of a run, made anywhere and in any order, as the one run"},
+     {"answers", answers_command, "what parts and checkpoints hold, summed"},
+     {"status", status_command, "how far the run of a folder is: running, dead or finished"},
      {"info", info_command, "version, build, backends, card, instruction sets"},
      {"bench", bench_command,
       "the cost of a run on this machine, row by row, each checked before it is timed"}}};
@@ -106,6 +110,9 @@ int run_program(const Arguments& arguments) {
         fmt::format("\nheadroom: {} problem{} in the config; nothing was run\n", count, count == 1 ? "" : "s"));
     code = kBadInput;
   } catch (const study::JournalError& error) {
+    say(error.what());
+    code = kBadInput;
+  } catch (const PartError& error) {
     say(error.what());
     code = kBadInput;
   } catch (const MemoryError& error) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
@@ -93,6 +94,11 @@ void Progress::update(std::uint64_t done, std::uint64_t total) noexcept {
     }
   } catch (...) {  // a run does not end because its progress could not be told
   }
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 }  // namespace headroom::cli

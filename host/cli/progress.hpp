@@ -42,4 +42,7 @@ int terminal_columns();
 // A point in time as UTC: 2026-11-25T14:03:59Z.
 std::string utc(std::chrono::system_clock::time_point time);
 
+// The machine's name; empty if it has none.
+std::string host_name();
+
 }  // namespace headroom::cli

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,13 @@ struct Totals {
   double other_net_assets_musd = 0;
 };
 
+// Everything that a company was read from. Read again, it gives the same company, with the same places.
+struct SourceTexts {
+  std::string file{};
+  std::vector<std::string> overlays{}, sets{};
+  std::map<std::string, std::string> texts{};  // by file
+};
+
 struct Company {
   std::string name{};
   config::Date as_of{};
@@ -62,10 +70,12 @@ struct Company {
   std::string canonical_text{};             // the effective config
   std::string inputs{};                     // the effective config as one TOML file
   std::vector<config::Setting> settings{};  // every value, written or not, by key
+  SourceTexts sources{};                    // empty if a study gave the parsed file
   ScenarioData data{};
 };
 
 // Throws config::ConfigError with every problem found. `months` replaces company.horizon_months.
 Company load_company(const config::Sources& sources, std::optional<int> months = {});
+Company reload_company(const SourceTexts& sources);
 
 }  // namespace headroom

@@ -291,7 +291,10 @@ void fill(Loading& in) {
 Company load_company(const config::Sources& sources, std::optional<int> months) {
   config::Sources effective = sources;
   if (months) effective.sets.push_back(fmt::format("company.horizon_months={}", *months));
+  SourceTexts texts{effective.file, effective.overlays, effective.sets, {}};
+  effective.seen = [&](const std::string& file, const std::string& text) { texts.texts[file] = text; };
   config::Document document(effective);
+  effective.seen = {};
 
   Company company;
   config::Loading in{.document = document,
@@ -328,7 +331,17 @@ Company load_company(const config::Sources& sources, std::optional<int> months) 
   company.canonical_text = document.canonical_text();
   company.inputs = document.toml_text();
   company.settings = document.settings();
+  if (!sources.parsed) company.sources = std::move(texts);
   return company;
+}
+
+Company reload_company(const SourceTexts& sources) {
+  config::Sources from{.file = sources.file, .overlays = sources.overlays, .sets = sources.sets};
+  from.read = [&](const std::string& file) -> std::optional<std::string> {
+    const auto found = sources.texts.find(file);
+    return found == sources.texts.end() ? std::nullopt : std::optional(found->second);
+  };
+  return load_company(from);
 }
 
 }  // namespace headroom

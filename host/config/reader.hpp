@@ -186,6 +186,7 @@ struct Sources {
   std::vector<std::string> sets{};      // key=value, applied last
   std::function<std::optional<std::string>(const std::string& file)> read{};  // empty: reads from disk
   std::shared_ptr<const Node> parsed{};  // `file` with its includes, if it was read before: see parsed_file()
+  std::function<void(const std::string& file, const std::string& text)> seen{};  // may be empty; told of each
 };
 // For a file that is loaded many times with different overlays and sets. Throws ConfigError.
 std::shared_ptr<const Node> parsed_file(const Sources& sources);

@@ -155,7 +155,8 @@ std::optional<TooDeep> too_deep(std::string_view text) {
 // Reads a file and the files that it includes.
 class Loader {
  public:
-  Loader(const Sources& sources, Problems& problems) : read_(read_file), problems_(problems) {
+  Loader(const Sources& sources, Problems& problems)
+      : read_(read_file), seen_(sources.seen), problems_(problems) {
     if (!sources.read) return;
     read_ = [read = sources.read](const std::string& file) {
       return FileText{read(file), "there is no file of that name"};
@@ -211,6 +212,7 @@ class Loader {
       problems_.add(asked_at, fmt::format("cannot read '{}'", cut(file, 200)), got.why, got.remedy);
       return {};
     }
+    if (seen_) seen_(file, *got.text);
     if (const auto deep = too_deep(*got.text)) {
       problems_.add({file, deep->line, deep->column}, deep->what, "no config is so deep",
                     "correct the text here");
@@ -258,6 +260,7 @@ class Loader {
   static constexpr const char* id_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
   std::function<FileText(const std::string&)> read_;
+  std::function<void(const std::string&, const std::string&)> seen_;
   Problems& problems_;
   std::vector<std::string> open_{};  // the files being read, each included by the one before
   std::set<std::string> done_{};

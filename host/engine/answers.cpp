@@ -126,7 +126,8 @@ std::shared_ptr<Columns> joined_columns(const Answers& all, const Answers& part)
   return columns;
 }
 
-// ---- The file: little-endian integers, the length before each array, a checksum at the end. ----
+// ---- The file: little-endian integers, the length before each array, counts packed, a checksum at the end.
+// ----
 
 static_assert(std::endian::native == std::endian::little, "answers are written as they lie in memory");
 constexpr std::string_view kMagic = "headroom answers";
@@ -153,12 +154,31 @@ class Writer {
   void array(const std::vector<T>& values) {
     array(std::span<const T>(values));
   }
+  // Counts, most of which are 0 or small: 7 bits a byte, the least first. An odd number stands for so many
+  // zeros, an even one for twice a count.
+  void counts(const std::vector<std::uint64_t>& values) {
+    value<std::uint64_t>(values.size());
+    for (std::size_t i = 0; i < values.size();) {
+      std::size_t next = i;
+      while (next < values.size() && values[next] == 0) ++next;
+      if (next > i) {
+        packed((next - i) << 1U | 1U);
+        i = next;
+      } else {
+        packed(values[i++] << 1U);
+      }
+    }
+  }
   std::string done() {
     value(fnv1a(bytes_));
     return std::move(bytes_);
   }
 
  private:
+  void packed(std::uint64_t x) {
+    for (; x >= 128; x >>= 7U) bytes_.push_back(static_cast<char>(x | 128U));
+    bytes_.push_back(static_cast<char>(x));
+  }
   std::string bytes_{};
 };
 
@@ -179,10 +199,35 @@ class Reader {
     take(values.data(), size * sizeof(T));
     return values;
   }
+  std::vector<std::uint64_t> counts() {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 32U;
+    const auto size = value<std::uint64_t>();
+    if (size > kMost) damaged();
+    std::vector<std::uint64_t> values;
+    while (values.size() < size) {
+      const std::uint64_t x = packed();
+      if (x % 2 != 0 && x / 2 > size - values.size()) damaged();
+      if (x % 2 != 0) {
+        values.resize(values.size() + x / 2);
+      } else {
+        values.push_back(x / 2);
+      }
+    }
+    return values;
+  }
   bool at_end() const { return left_.empty(); }
   [[noreturn]] static void damaged() { throw std::runtime_error("the answers are damaged"); }
 
  private:
+  std::uint64_t packed() {
+    std::uint64_t x = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const auto byte = value<std::uint8_t>();
+      x |= std::uint64_t{byte & 127U} << shift;
+      if (byte < 128) return x;
+    }
+    damaged();
+  }
   void take(void* to, std::size_t size) {
     if (size > left_.size()) damaged();
     if (size > 0) std::memcpy(to, left_.data(), size);
@@ -305,14 +350,14 @@ std::string to_bytes(const Answers& answers) {
   for (const Answer& answer : answers.answers) {
     out.array(answer.integers);
     out.value(answer.tally.lo), out.value(answer.tally.shift), out.value(answer.tally.none);
-    out.array(answer.tally.count);
+    out.counts(answer.tally.count);
     write_sums(out, answer.tally.below);
   }
   out.value(answers.by_month.months), out.value(answers.by_month.series);
   out.array(answers.by_month.bins);
-  out.array(answers.by_month.histogram);
+  out.counts(answers.by_month.histogram);
   out.array(answers.by_month.sum);
-  out.array(answers.by_month.failing);
+  out.counts(answers.by_month.failing);
   out.value<std::uint8_t>(answers.kept ? 1 : 0);
   if (answers.kept) {
     std::vector<std::int32_t> values(answers.kept->paths());
@@ -350,15 +395,15 @@ Answers from_bytes(std::string_view bytes) {
     answer.tally.lo = in.value<std::int32_t>();
     answer.tally.shift = in.value<std::int32_t>();
     answer.tally.none = in.value<std::int32_t>();
-    answer.tally.count = in.array<std::uint64_t>();
+    answer.tally.count = in.counts();
     answer.tally.below = read_sums(in);
   }
   answers.by_month.months = in.value<std::int32_t>();
   answers.by_month.series = in.value<std::int32_t>();
   answers.by_month.bins = in.array<BinRange>();
-  answers.by_month.histogram = in.array<std::uint64_t>();
+  answers.by_month.histogram = in.counts();
   answers.by_month.sum = in.array<std::int64_t>();
-  answers.by_month.failing = in.array<std::uint64_t>();
+  answers.by_month.failing = in.counts();
   if (in.value<std::uint8_t>() != 0) {
     auto kept = std::make_unique<HostColumns>(kept_columns(answers.questions), answers.paths());
     for (const std::int32_t number : kept->numbers()) {

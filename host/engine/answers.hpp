@@ -83,7 +83,7 @@ void merge(Answers& all, Answers&& part);
 // A file holds everything except device and seconds, and a checksum; the same answers give the same bytes.
 // Reading throws std::runtime_error if the file cannot be read, is not a file of answers, has another version
 // or is damaged.
-constexpr std::uint32_t kAnswersVersion = 1;
+constexpr std::uint32_t kAnswersVersion = 2;
 std::string to_bytes(const Answers& answers);
 Answers from_bytes(std::string_view bytes);
 void write_answers(const std::filesystem::path& file, const Answers& answers);

@@ -193,6 +193,11 @@ std::string new_run_id() {
   return fmt::format("{:016x}", id);
 }
 
+bool has_writer(const fs::path& folder) {
+  const Descriptor descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return descriptor.get() >= 0 && flock(descriptor.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 ResultFolder::ResultFolder(const fs::path& folder) {
   std::error_code error, ignored;
   made_ = fs::create_directories(folder, error);

@@ -28,6 +28,9 @@ inline constexpr std::array<std::string_view, 7> kResultNames = {
 
 std::string new_run_id();  // 16 hex digits
 
+// Another process has the folder's lock: it writes results or checkpoints there.
+bool has_writer(const std::filesystem::path& folder);
+
 class ResultFolder {
  public:
   // Makes the folder if it is missing, locks it until this object or the process ends, removes what a killed

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct Request {
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // from one thread at a time
   std::function<bool(const Answers&)> enough{};                             // see Asked
   const std::atomic<bool>* stop = nullptr;  // if set: finish early, with fewer paths or Interrupted
+  std::optional<Answers> begun{};           // see Asked
+  std::function<void(const std::function<Answers()>& so_far)> checkpoint{};  // see Asked
 };
 
 struct Result {
@@ -59,5 +62,12 @@ struct UnknownFigure : std::runtime_error {
 // exact_paths and figures, not on backend, threads or instruction set. Throws UnknownFigure before any path
 // is run, and Interrupted if no path was done.
 Result run(const Company& company, Backend& backend, const Request& request);
+
+// What is known before any path is run: the plan, and the figures that are observed.
+Result prepare(const Company& company, const Request& request);
+
+// The same from answers that were made before, to the questions of the request. Throws MergeError if they
+// answer other questions.
+Result result_of(const Company& company, const Request& request, Answers answers);
 
 }  // namespace headroom

@@ -164,7 +164,8 @@ std::string tornado_text(const Study& study, const Results& results, const std::
   const Value* base = results.front() ? find(*results.front(), figure) : nullptr;
   if (base == nullptr) return "";
   for (std::size_t a = 0; a < study.axes.size(); ++a) {
-    Row row{.name = study.axes[a].name};
+    Row row;
+    row.name = study.axes[a].name;
     for (std::size_t i = 1; i < results.size(); ++i) {
       const std::vector<Level>& levels = study.axes[a].levels;
       if (std::find(levels.begin(), levels.end(), study.points[i][a]) == levels.end() || !results[i]) continue;

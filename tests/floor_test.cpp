@@ -13,8 +13,8 @@ namespace {
 TEST(Floor, CountsWhatAPathDraws) {
   const Company demo = planned_company("demo");
   // Parameters; 5 launches; Abilene's 4 stages, commissioning, cost and permit; 2 customers, 3 contracts; three
-  // calls a month, and the funding window in the 20 quarters.
-  EXPECT_EQ(draws_of(demo.data.view()).calls, 1 + 5 + 7 + 2 + 3 + 3 * 60 + 20);
+  // calls a month and one for freezes, and the funding window in the 20 quarters.
+  EXPECT_EQ(draws_of(demo.data.view()).calls, 1 + 5 + 7 + 2 + 3 + 4 * 60 + 20);
   // Growth of two demands, ageing, systemic delay; launches; 4 stages, commissioning, cost; 7 shocks and 2
   // jumps.
   EXPECT_EQ(draws_of(demo.data.view()).normals, 4 + 5 + 6 + 9 * 60);

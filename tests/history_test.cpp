@@ -105,8 +105,8 @@ TEST(PriceHistory, TheRiseOf2026LiesInsideTheBands) {
 
 // ---- The earlier parameter set. ----
 // The figures that came with the parameters of market.toml, starting in shortage, and how far market.toml
-// departs from them. market.toml has a floor, price shocks correlated with demand shocks, and a launch in
-// seven months.
+// departs from them. market.toml has a floor, price shocks correlated with demand shocks, a launch in seven
+// months, and freezes of funding.
 
 const H100Market& five_years() {
   static const H100Market market(starting("shortage"), 60);
@@ -139,7 +139,7 @@ TEST(TriedSet, MarketDepartsFromItsPricesByWhatIsStated) {
   EXPECT_NEAR(market.price_ratio(60, 0.05), 0.49 / 2.63, 0.0064 / 2.63);
 }
 
-// Without the floor and that correlation, and with the first launch a year away, the figures agree to two
+// Without the floor, that correlation and freezes, and with the first launch a year away, the figures agree to two
 // units of their last digit. The other assumptions of the earlier set are not known.
 TEST(TriedSet, DeparturesComeFromFloorCorrelationAndLaunches) {
   const H100Market market(
@@ -147,19 +147,20 @@ TEST(TriedSet, DeparturesComeFromFloorCorrelationAndLaunches) {
                {"gpu.h100.floor_usd_per_gpu_hour=0.01", "correlation.demand_training.price=0.0",
                 "correlation.demand_inference.price=0.0", "launch.vr200.planned=2027-03-31",
                 "launch.rubin-ultra.planned=2028-03-31", "launch.feynman.planned=2029-03-31",
-                "launch.after-feynman-1.planned=2030-03-31", "launch.after-feynman-2.planned=2031-03-31"}),
+                "launch.after-feynman-1.planned=2030-03-31", "launch.after-feynman-2.planned=2031-03-31",
+                "switches.funding_freeze=false"}),
       60);
   for (const Figure& figure : kPrices) expect_quantile(market, figure, figure.tried, 0.02);
 }
 
 TEST(TriedSet, TightnessStaysWithinItsRange) {
   const H100Market& market = five_years();
-  double lowest = 0, highest = 0;
+  double lowest = 0, highest = 0;  // -0.6 and 0.5 in the earlier set
   for (int t = 1; t <= 60; ++t) {
     lowest = std::min(lowest, market.tightness(t, 0.05));
     highest = std::max(highest, market.tightness(t, 0.95));
   }
-  EXPECT_NEAR(lowest, -0.6, 0.05) << "5% of the worst month, seed " << kSeed;
+  EXPECT_NEAR(lowest, -0.65, 0.02) << "5% of the worst month, seed " << kSeed;
   EXPECT_NEAR(highest, 0.5, 0.05) << "95% of the best month, seed " << kSeed;
 }
 

@@ -34,6 +34,7 @@ inline void leave_no_business(ScenarioData& data) {
 }
 
 // The market of market.toml with `sets` over it and only the H100, for a company that owns and owes nothing.
+// Funding never freezes: credit_mechanics_test.cpp tests that.
 enum class Launches { none, configured };
 inline ScenarioData market(const Sets& sets, int months = 60, Launches launches = Launches::configured) {
   const Company company =
@@ -52,6 +53,7 @@ inline ScenarioData market(const Sets& sets, int months = 60, Launches launches 
   data.gpu_type[0].first_launch_effect = 0;
   if (launches == Launches::none) data.launch = {}, data.launch_effect = {};
   data.site = {};
+  data.parameters.freeze = {};
   leave_no_business(data);
   return data;
 }

@@ -244,12 +244,17 @@ float Table::months(std::string_view key, Date as_of, std::optional<float> fallb
 
 std::vector<double> Table::numbers(std::string_view key, const Range& range, std::optional<std::size_t> size,
                                    const std::optional<std::vector<double>>& fallback) const {
-  std::vector<double> usable = fallback ? *fallback : std::vector<double>(size.value_or(0), range.usable());
+  std::vector<double> usable = fallback ? *fallback : std::vector<double>(size.value_or(1), range.usable());
   const auto* list = ask_list(key, "an array of numbers" + unit_of(key).phrase, !fallback);
   if (list == nullptr) return usable;
   if (size && list->size() != *size) {
     problems().add(place(key), fmt::format("'{}' has {} numbers", key, list->size()),
                    fmt::format("{} are expected", *size), fmt::format("write {} numbers", *size));
+    return usable;
+  }
+  if (!size && list->empty()) {
+    problems().add(place(key), fmt::format("'{}' has no numbers", key), "at least one is expected",
+                   "write some");
     return usable;
   }
   std::vector<double> values;

@@ -107,7 +107,7 @@ TEST_P(CalendarOf, PlacesAreOfWhatHasTheMechanism) {
   }
 }
 
-TEST_P(CalendarOf, CovenantRowsAreTheTestsAndThePlansRevenue) {
+TEST_P(CalendarOf, CovenantRowsAreTheTestsAndTheAgreedRevenue) {
   for (std::int32_t v = 0; v < s_.covenant.size; ++v) {
     const Covenant& covenant = s_.covenant[v];
     const bool whole = covenant.entity < 0;
@@ -121,7 +121,9 @@ TEST_P(CalendarOf, CovenantRowsAreTheTestsAndThePlansRevenue) {
       double planned = 0;
       for (std::int32_t e = 0; e < s_.entity.size; ++e) {
         if (!whole && e != covenant.entity) continue;
-        for (std::int32_t k = month - window; k < month; ++k) planned += s_.plan_contracted[e * s_.months + k];
+        const std::int32_t agreed = test.lenders_case * s_.entity.size + e;
+        for (std::int32_t k = month - window; k < month; ++k)
+          planned += s_.plan_contracted[agreed * s_.months + k];
       }
       EXPECT_NEAR(row.plan_contracted, planned, 1e-5 * std::max(planned, 1.0)) << v << " in month " << month;
     }

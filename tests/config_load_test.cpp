@@ -593,8 +593,8 @@ TEST(ConfigDerive, Delays) {
   EXPECT_EQ(p.stream, 7U);
   EXPECT_EQ(derive::delay_params({0.0, 2.0, 9.0, -1.0, 0.36}, 7).z_on_time, -100.0F);
   EXPECT_EQ(derive::delay_params({1.0, 2.0, 9.0, -1.0, 0.36}, 7).p_late, 0.0F);
-  // The grid delay of market.toml for a stage with 13 months to go, on time included: P50 1.9, P80 6.6, P90 10.7
-  // months, to a decimal.
+  // The grid delay of market.toml for a stage with 13 months to go, on time included: P50 1.9, P80 6.6,
+  // P90 10.7 months, to a decimal.
   const DelayParams grid = load({"delay.grid.reference_months=0"}).data.site[1].stage_delay[kGrid];
   const auto quantile = [&](double u) {
     const double late = (u - (1.0 - grid.p_late)) / grid.p_late;

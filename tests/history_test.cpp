@@ -139,16 +139,15 @@ TEST(TriedSet, MarketDepartsFromItsPricesByWhatIsStated) {
   EXPECT_NEAR(market.price_ratio(60, 0.05), 0.49 / 2.63, 0.0064 / 2.63);
 }
 
-// Without the floor, that correlation and freezes, and with the first launch a year away, the figures agree to two
-// units of their last digit. The other assumptions of the earlier set are not known.
+// Without the floor, that correlation and freezes, and with the first launch a year away, the figures agree to
+// two units of their last digit. The other assumptions of the earlier set are not known.
 TEST(TriedSet, DeparturesComeFromFloorCorrelationAndLaunches) {
   const H100Market market(
-      starting("shortage",
-               {"gpu.h100.floor_usd_per_gpu_hour=0.01", "correlation.demand_training.price=0.0",
-                "correlation.demand_inference.price=0.0", "launch.vr200.planned=2027-03-31",
-                "launch.rubin-ultra.planned=2028-03-31", "launch.feynman.planned=2029-03-31",
-                "launch.after-feynman-1.planned=2030-03-31", "launch.after-feynman-2.planned=2031-03-31",
-                "switches.funding_freeze=false"}),
+      starting("shortage", {"gpu.h100.floor_usd_per_gpu_hour=0.01", "correlation.demand_training.price=0.0",
+                            "correlation.demand_inference.price=0.0", "launch.vr200.planned=2027-03-31",
+                            "launch.rubin-ultra.planned=2028-03-31", "launch.feynman.planned=2029-03-31",
+                            "launch.after-feynman-1.planned=2030-03-31",
+                            "launch.after-feynman-2.planned=2031-03-31", "switches.funding_freeze=false"}),
       60);
   for (const Figure& figure : kPrices) expect_quantile(market, figure, figure.tried, 0.02);
 }

@@ -127,8 +127,9 @@ TEST(LendersCase, IsThePlanWithItsOwnOpenings) {
 TEST(LendersCase, IsWhatACovenantIsMeasuredAgainstFromItsDate) {
   const std::string from = R"(covenant.ddtl-3-realization.lenders_cases=[
     { from = 2026-01-01, lenders_case = "later" }, { from = 2027-01-31, lenders_case = "p90" }])";
-  const Company made = company("coreweave-1q26.toml", {"defaults.site.plan_quantile=0.55", kCases, from,
-                                                      R"(covenant.ddtl-3-realization.remove=["lenders_case"])"});
+  const Company made =
+      company("coreweave-1q26.toml", {"defaults.site.plan_quantile=0.55", kCases, from,
+                                      R"(covenant.ddtl-3-realization.remove=["lenders_case"])"});
   const Scenario s = made.data.view();
   const CalendarData rows = calendar_of(s);
   const auto v =

@@ -2,6 +2,7 @@
 #include "host/plan/plan_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "host/cpu/trace.hpp"
 
@@ -242,11 +243,11 @@ std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario
     GuidanceCheck check = is_balance(guidance) ? check_balance(company, scenario, guidance, table, report)
                                                : check_flow(company, guidance, table, report);
     check.guidance = g;
-    if (check.plan_musd < guidance.low_musd) check.mark = GuidanceCheck::Mark::below;
-    if (check.plan_musd > guidance.high_musd) check.mark = GuidanceCheck::Mark::above;
-    if (check.plan_musd >= guidance.low_musd && check.plan_musd <= guidance.high_musd) {
-      check.mark = GuidanceCheck::Mark::inside;
-    }
+    // To the million that is printed.
+    const double plan = std::round(check.plan_musd);
+    check.mark = plan < guidance.low_musd    ? GuidanceCheck::Mark::below
+                 : plan > guidance.high_musd ? GuidanceCheck::Mark::above
+                                             : GuidanceCheck::Mark::inside;
     checks.push_back(check);
   }
   return checks;

@@ -157,7 +157,7 @@ TEST_F(ProgramTest, APlanSaysWhatItIsOf) {
 TEST_F(ProgramTest, APlanThatIsNotFundedSaysSoFirst) {
   const Result funded = run({"plan", kDemo});
   EXPECT_FALSE(contains(funded.out, "not funded")) << funded.out;
-  EXPECT_TRUE(contains(funded.out, "The plan itself breaches\n  2030-09  DSCR\n")) << funded.out;
+  EXPECT_FALSE(contains(funded.out, "The plan itself breaches")) << funded.out;
 
   const Result plan = run({"plan", kDemo, "--set", "tranche.notes-2030.maturity=2026-12-31", "--set",
                            "tranche.notes-2030.remove=['refinanceable', 'refinance_spread_per_year', "

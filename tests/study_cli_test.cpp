@@ -340,7 +340,16 @@ class StudyTest : public ProgramTest {
   using Row = std::map<std::string, std::string>;
   static std::vector<std::string> cells(const std::string& line) {
     std::vector<std::string> found(1);
-    for (const char c : line) c == ',' ? found.emplace_back() : found.back() += c, void();
+    bool quoted = false;
+    for (const char c : line) {
+      if (c == '"') {
+        quoted = !quoted;
+      } else if (c == ',' && !quoted) {
+        found.emplace_back();
+      } else {
+        found.back() += c;
+      }
+    }
     return found;
   }
   static std::vector<Row> table(const std::string& csv) {

@@ -243,11 +243,11 @@ std::vector<GuidanceCheck> check_guidance(const Company& company, const Scenario
     GuidanceCheck check = is_balance(guidance) ? check_balance(company, scenario, guidance, table, report)
                                                : check_flow(company, guidance, table, report);
     check.guidance = g;
-    // To the million that is printed.
+    // To the million that is printed. NaN: the plan does not say.
     const double plan = std::round(check.plan_musd);
-    check.mark = plan < guidance.low_musd    ? GuidanceCheck::Mark::below
-                 : plan > guidance.high_musd ? GuidanceCheck::Mark::above
-                                             : GuidanceCheck::Mark::inside;
+    if (plan < guidance.low_musd) check.mark = GuidanceCheck::Mark::below;
+    if (plan > guidance.high_musd) check.mark = GuidanceCheck::Mark::above;
+    if (plan >= guidance.low_musd && plan <= guidance.high_musd) check.mark = GuidanceCheck::Mark::inside;
     checks.push_back(check);
   }
   return checks;

@@ -160,7 +160,7 @@ std::string funding_text(const Company& company, const PlanFunding& funding) {
 
 std::string plan_text(const Company& company, const Scenario& scenario, const PlanTable& table,
                       const PlanFunding& funding, const std::vector<GuidanceCheck>& guidance) {
-  return fmt::format("{}, plan as of {}: every shock at zero, every delay at its median (config {})\n",
+  return fmt::format("{}, plan as of {}: every shock at zero, every site on its planned date (config {})\n",
                      config::printable(company.name), date_label(company, 0), company.hash) +
          override_lines(company) + funding_text(company, funding) + breach_lines(company, funding) + "\n" +
          figure_table(company, table) + guidance_table(company, guidance) +

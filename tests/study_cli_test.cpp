@@ -621,10 +621,11 @@ TEST_F(StudyTest, PathsOutHoldsTheValuesOfEachPath) {
 TEST_F(StudyTest, ReadyMadeOnesRun) {
   std::size_t found = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kConfigs + "/studies")) {
-    if (entry.path().extension() != ".sh") continue;
+    // mechanisms.sh is tested with what it says: heads.output.
+    if (entry.path().extension() != ".sh" || entry.path().filename() == "mechanisms.sh") continue;
     ++found;
     const std::string command = "cd '" HEADROOM_SOURCE_DIR "' && HEADROOM='" HEADROOM_PROGRAM "' sh '" +
-                                entry.path().string() + "' --paths 64 --quiet >'" + path("out") + "' 2>'" +
+                                entry.path().string() + "' --paths 256 --quiet >'" + path("out") + "' 2>'" +
                                 path("err") + "'";
     EXPECT_EQ(std::system(command.c_str()), 0) << entry.path() << read(folder_ / "err");
   }

@@ -56,6 +56,7 @@ std::vector<std::filesystem::path> paths_of(const std::vector<std::string>& fold
 
 std::string spans_text(const std::vector<PathSpan>& spans) {
   std::vector<std::string> texts;
+  texts.reserve(spans.size());
   for (const PathSpan& each : spans)
     texts.push_back(fmt::format("{} to {}", each.first, each.first + each.count - 1));
   return fmt::format("{}", fmt::join(texts, ", "));

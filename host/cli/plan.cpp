@@ -22,7 +22,8 @@ Usage plan_usage() {
       "Prints the deterministic plan of CONFIG by quarter and calendar year, as a lender would see it: "
       "revenue,\n"
       "EBITDA, interest, capex, free cash flow, debt, cash, annualised run-rate, backlog and each covenant's\n"
-      "headroom, next to the company's own guidance. Every shock is at zero, every site opens on its planned date.\n"
+      "headroom, next to the company's own guidance. Every shock is at zero, every site opens on its planned "
+      "date.\n"
       "First it says what the plan lacks: shortfall, sources and uses, and the covenants that it breaches.\n";
   add_config_options(usage);
   usage.examples =

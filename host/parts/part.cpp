@@ -264,6 +264,7 @@ Merged merge_parts(const std::vector<fs::path>& folders, bool whole) {
   const std::uint64_t count = merged.head.paths.count;
 
   std::vector<const fs::path*> order;
+  order.reserve(asked.size());
   for (const Place& each : asked) order.push_back(each.folder);
   // Values that some part has only counted are counted in all.
   const auto counts = [](const PartHead& head) { return head.run_paths > head.exact_paths; };

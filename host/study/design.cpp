@@ -178,6 +178,7 @@ std::vector<Point> points_of(Design design, const std::vector<Axis>& axes, const
       order.end());
   std::sort(order.begin(), order.end());
   std::vector<Point> once;
+  once.reserve(order.size());
   for (const std::size_t i : order) once.push_back(std::move(points[i]));
   return once;
 }

@@ -74,6 +74,7 @@ std::vector<Storyline> storylines(const std::vector<std::uint64_t>& sample, cons
     if (group.count++ == 0) group.first = sample[i];
   }
   std::vector<Storyline> lines;
+  lines.reserve(groups.size());
   for (const auto& [key, paths] : groups)
     lines.push_back({key, wilson(paths.count, sample.size()), paths.first});
   std::stable_sort(lines.begin(), lines.end(),

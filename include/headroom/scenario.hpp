@@ -159,8 +159,8 @@ struct Site {
   Real cancel_probability, cancel_month, sunk_share;
   StreamId cancel_stream;
   std::int32_t discretionary;
-  // Of a discretionary site: it may be ordered up to this date, each month later opens it a month later; and only
-  // against sources for its cost to complete.
+  // Of a discretionary site: it may be ordered up to this date, each month later opens it a month later; and
+  // only against sources for its cost to complete.
   Real order_until_month = 0.0F;  // 0: on its order date or never
   std::int32_t funded_to_complete = 0;
   // capex

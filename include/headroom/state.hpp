@@ -157,7 +157,8 @@ enum Standing : std::int32_t {
   kFollows = 1 << 3,      // a cross-default will accelerate it
   kDrawsStopped = 1 << 4,
   kSwept = 1 << 5,
-  kSigned = 1 << 6,  // an uncommitted loan that was signed with the order of a site: its draws need no open market
+  kSigned =
+      1 << 6,  // an uncommitted loan that was signed with the order of a site: its draws need no open market
 };
 
 // Of a tranche whose draws are repaid one by one: the instalment due each month, and the balance before the

@@ -94,8 +94,8 @@ HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x, Real p
 }
 
 // A discretionary site is ordered where liquidity at the last month end allows it; else it waits for a month,
-// which makes it a month later, or on its last date is never ordered. Returns whether it is ordered now.
-HEADROOM_HD bool order_site(Money liquidity, Money least_liquidity, std::int32_t otherwise, auto&& state) {
+// which makes it a month later, or on its last date is never ordered. Returns 1 if it is ordered now, else 0.
+HEADROOM_HD std::int32_t order_site(Money liquidity, Money least_liquidity, std::int32_t otherwise, auto&& state) {
   const std::int32_t before = state.status;
   const std::int32_t decided = select(liquidity < least_liquidity, otherwise, std::int32_t{kOrdered});
   const std::int32_t status = select(before == kWaiting, decided, before);
@@ -103,7 +103,7 @@ HEADROOM_HD bool order_site(Money liquidity, Money least_liquidity, std::int32_t
   state.status = status;
   state.ready += later;
   state.delivery += later;
-  return (before == kWaiting) & (status == kOrdered);
+  return select((before == kWaiting) & (status == kOrdered), 1, 0);
 }
 
 // Whether the permit is refused, from the first word of its stream.

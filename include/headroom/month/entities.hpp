@@ -28,6 +28,7 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
   const std::int32_t revolver = e.revolver >= 0 ? e.revolver : s.tranche.size;
   const Mask sells_equity(s.on(kEquity));
   const Real ledger_usd = s.ledger_usd;
+  const Mask always_guaranteed(!x.ends_at_completion);
   lanes.each([&](auto p) HEADROOM_LANE {
     const EntityState opening = p.load(l.entity, entity);
     const Flows flows = p.load(l.flows, entity);
@@ -52,9 +53,9 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     // Cash.
     Conditions on{};
     on.sweeps_all = ((control.restrictions & kSweepAll) != 0) | (debt.called > 0);
-    on.guaranteed = x.guaranteed;
     if constexpr (borrower) {
-      if (x.ends_at_completion) on.guaranteed = select(debt.late > 0, x.guaranteed, 0);
+      const std::int32_t late = select(always_guaranteed, 1, debt.late);
+      on.guaranteed = select(late > 0, x.guaranteed, 0);
       on.guarantor = max(p.at(l.parent).liquidity + group.upstream, 0);
       on.distributes = ((control.restrictions & kTrapped) == 0) & (debt.called <= 0) & is_open(e, x, last_3);
     } else {
@@ -127,9 +128,8 @@ HEADROOM_HD void close_entity(const Now& now, std::int32_t entity, Lanes& lanes)
     // A guarantee that is not honoured is the guarantor's default too.
     if (x.guaranteed != 0) {
       const std::int32_t parent = s.parent();
-      const Mask always(!x.ends_at_completion);
       lanes.each([&](auto p) HEADROOM_LANE {
-        const std::int32_t late = select(always, 1, p.at(l.debt_month).late);
+        const std::int32_t late = select(always_guaranteed, 1, p.at(l.debt_month).late);
         const bool now_unpaid = (p.at(l.entity, entity).default_month == month) & (late > 0);
         const auto guarantor = p.at(l.entity, parent);
         guarantor.default_month = min(guarantor.default_month, select(now_unpaid, month, kNever));

@@ -60,16 +60,16 @@ HEADROOM_HD void decide_on_site(const Now& now, std::int32_t i, Lanes& lanes) {
     const Money least = may_wait ? s.entity[s.parent()].policy_liquidity : -kFixedMax;
     const std::int32_t otherwise = now.site(i).may_wait && may_wait ? kWaiting : kNotOrdered;
     if (may_wait && site.funded_to_complete != 0 && site.tranche >= 0) {
-      const Mask needs_window(s.tranche[site.tranche].needs_window != 0);
+      const std::int32_t tranche = site.tranche, always_open = s.tranche[tranche].needs_window != 0 ? 0 : 1;
       const Money to_go = site.capex - site.capex_paid;
       lanes.each([&](auto p) HEADROOM_LANE {
-        const auto loan = p.at(l.tranche, site.tranche);
-        const std::int32_t standing = loan.standing;
-        const std::int32_t open = select(is(standing, kSigned), 1, p.at(l.market).window_open);
-        const Money available = select(select(needs_window, open, 1) != 0, loan.undrawn, 0);
-        const Money own = max(to_go - available, 0);
-        const bool ordered = order_site(p.at(l.parent).liquidity, least + own, otherwise, p.at(l.site, place));
-        loan.standing = standing | select(ordered, std::int32_t{kSigned}, 0);
+        const auto loan = p.at(l.tranche, tranche);
+        const std::int32_t standing = loan.standing, window = p.at(l.market).window_open;
+        const Money undrawn = loan.undrawn, liquidity = p.at(l.parent).liquidity;
+        const std::int32_t open = always_open | window | (standing & kSigned);
+        const Money own = max(to_go - select(open != 0, undrawn, 0), 0);
+        const std::int32_t ordered = order_site(liquidity, least + own, otherwise, p.at(l.site, place));
+        loan.standing = standing | (ordered * kSigned);
       });
     } else {
       lanes.each([&](auto p) HEADROOM_LANE {
@@ -113,8 +113,9 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
     const Real t = now.t(), ramp = site.ramp_months;
     lanes.each([&](auto p) HEADROOM_LANE {
       const auto state = p.at(l.site, place);
-      const std::int32_t late = select(t < state.ready + ramp, 1, 0);
-      p.at(l.completion, financed).late += select(state.status <= kOrdered, late, 0);
+      const Real serves = state.ready + ramp;
+      const std::int32_t status = state.status;
+      p.at(l.completion, financed).late += select((t < serves) & (status <= kOrdered), 1, 0);
     });
   }
   if (row.contractors_pay) {

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "headroom_build.hpp"
+#include "host/book/night.hpp"
 #include "host/cli/cli.hpp"
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
@@ -25,7 +26,7 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 13> kCommands = {
+constexpr std::array<Command, 14> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
      {"study", study_command, "runs over a design of points: what moves the answer"},
      {"stress", stress_command, "base and stresses side by side, on the same draws"},
@@ -34,6 +35,7 @@ constexpr std::array<Command, 13> kCommands = {
      {"why", why_command, "why covenants are breached: what it takes, what alone suffices, storylines"},
      {"check", check_command, "all problems of a config at once, or the totals of what was read"},
      {"figures", figures_command, "the names of all figures that a run can give, with units and words"},
+     {"book", book_command, "a book of companies and scenarios overnight, with pages and a history"},
      {"merge", merge_command, "parts of a run, made anywhere and in any order, as the one run"},
      {"answers", answers_command, "what parts and checkpoints hold, summed"},
      {"status", status_command, "how far the run of a folder is: running, dead or finished"},
@@ -113,6 +115,9 @@ int run_program(const Arguments& arguments) {
     say(error.what());
     code = kBadInput;
   } catch (const PartError& error) {
+    say(error.what());
+    code = kBadInput;
+  } catch (const book::NightsInUse& error) {
     say(error.what());
     code = kBadInput;
   } catch (const MemoryError& error) {

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/book/night.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <system_error>
+#include <thread>
+
+#include "headroom_build.hpp"
+#include "host/config/company.hpp"
+#include "host/replay/stored_run.hpp"
+#include "host/report/files.hpp"
+
+namespace headroom::book {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::system_clock;
+
+constexpr std::chrono::hours kGoesOn{20};  // a night that was left unfinished longer ago is not tonight's
+constexpr const char* kNight = "night.json";
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::tm local(std::time_t time) {
+  std::tm out{};
+  localtime_r(&time, &out);
+  return out;
+}
+
+std::string day_of(Clock::time_point now) {
+  const std::tm day = local(Clock::to_time_t(now));
+  return fmt::format("{:04}-{:02}-{:02}", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday);
+}
+
+// One program at a time works on the nights. The lock ends with the process, however it ends.
+class Lock {
+ public:
+  explicit Lock(const fs::path& nights) {
+    const std::string file = (nights / ".lock").string();
+    descriptor_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) {
+      throw report::OutputError(fmt::format("cannot write into '{}' ({}); give another --out", nights.string(),
+                                            std::generic_category().message(errno)));
+    }
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      close(descriptor_);
+      throw NightsInUse(fmt::format(
+          "'{}' is in use by another headroom book; wait for it, or give another --out", nights.string()));
+    }
+  }
+  ~Lock() { close(descriptor_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+// ---- night.json ----
+
+void write_night(const fs::path& folder, const Book& book, const Night& night, std::int64_t begun) {
+  Json json;
+  json["book"] = book.name;
+  json["book_hash"] = book.hash;
+  json["headroom"] = build::version;
+  json["commit"] = build::commit;
+  json["begun"] = begun;  // seconds of the epoch
+  json["whole"] = night.whole;
+  for (std::size_t i = 0; i < book.entries.size(); ++i) {
+    const Outcome& outcome = night.outcomes[i];
+    Json entry;
+    entry["state"] = word_of(outcome.state);
+    entry["exit_code"] = outcome.code;
+    entry["config_hash"] = outcome.config_hash;
+    entry["seconds"] = outcome.seconds;
+    entry["gates"] = outcome.gates;
+    if (!outcome.told.empty()) entry["told"] = outcome.told;
+    json["entries"][book.entries[i].name()] = entry;
+  }
+  report::write_file(folder / kNight, json.dump(2) + "\n");
+}
+
+struct Stored {
+  bool readable = false, whole = false;
+  std::int64_t begun = 0;
+};
+
+Stored stored_night(const fs::path& folder) {
+  const Json json = Json::parse(read(folder / kNight), nullptr, false);
+  if (!json.is_object()) return {};
+  return {true, json.value("whole", false), json.value("begun", std::int64_t{0})};
+}
+
+std::vector<fs::path> nights_in(const fs::path& nights) {
+  std::vector<fs::path> found;
+  for (const auto& each : fs::directory_iterator(nights)) {
+    if (!each.is_symlink() && each.is_directory() && stored_night(each.path()).readable)
+      found.push_back(each.path());
+  }
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    return std::pair(stored_night(a).begun, a) < std::pair(stored_night(b).begun, b);
+  });
+  return found;
+}
+
+// ---- A program ----
+
+int run_program(const std::vector<std::string>& words, const fs::path& out, const fs::path& err,
+                const std::atomic<bool>* stop, std::optional<Clock::time_point> until, bool& cut) {
+  std::vector<std::string> copy = words;
+  std::vector<char*> pointers;
+  pointers.reserve(copy.size() + 1);
+  for (std::string& each : copy) pointers.push_back(each.data());
+  pointers.push_back(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    const int output = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const int error = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    dup2(output, STDOUT_FILENO);
+    dup2(error, STDERR_FILENO);
+    setpgid(0, 0);  // Ctrl-C comes through the book, once
+    execv(pointers[0], pointers.data());
+    _exit(127);
+  }
+  if (child < 0) throw report::OutputError("cannot start a program: the system has no room for it");
+  bool asked = false;
+  int status = 0;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    cut = cut || (until && Clock::now() > *until);
+    if (!asked && ((stop != nullptr && stop->load()) || cut)) {
+      kill(child, SIGTERM);
+      asked = true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// ---- An entry ----
+
+std::map<std::string, Headline> headlines_in(const fs::path& folder, const std::vector<std::string>& names) {
+  std::map<std::string, Headline> found;
+  std::istringstream in(read(folder / "results.csv"));
+  for (std::string line; std::getline(in, line);) {
+    std::vector<std::string> cells;
+    std::istringstream words(line);
+    for (std::string cell; cells.size() < 5 && std::getline(words, cell, ',');) cells.push_back(cell);
+    if (cells.size() < 5 || std::find(names.begin(), names.end(), cells[0]) == names.end()) continue;
+    const auto number = [](const std::string& text) {
+      return text.empty() ? std::nan("") : std::strtod(text.c_str(), nullptr);
+    };
+    const double low = number(cells[2]), high = number(cells[3]), error = number(cells[4]);
+    found[cells[0]] = {number(cells[1]), std::isnan(error) ? (high - low) / 3.92 : error};
+  }
+  return found;
+}
+
+std::string first_problem(const fs::path& log) {
+  std::istringstream in(read(log));
+  for (std::string line; std::getline(in, line);) {
+    if (line.find("headroom: ") == 0 || line.find("): ") != line.npos || line.find("); ") != line.npos)
+      return line;
+  }
+  return "it ended without a word";
+}
+
+// What a config says now; empty if it cannot be read.
+std::string hash_of(const Entry& entry) {
+  config::Sources sources{.file = entry.config.string()};
+  for (const fs::path& each : entry.overlays) sources.overlays.push_back(each.string());
+  try {
+    return load_company(sources).hash;
+  } catch (const config::ConfigError&) {
+    return "";
+  }
+}
+
+bool is_finished(const fs::path& folder, const Entry& entry, const std::string& hash) {
+  try {
+    const StoredRun run = read_stored_run(folder);
+    return run.config_hash == hash && run.version == build::version && run.commit == build::commit &&
+           run.paths.seed == entry.seed && run.paths.first == 0 && run.paths.count == entry.paths;
+  } catch (const StoredRunError&) {
+    return false;
+  }
+}
+
+void read_gates(const fs::path& file, Outcome& outcome) {
+  const Json json = Json::parse(read(file), nullptr, false);
+  if (!json.is_object() || !json.contains("gates")) return;
+  for (const Json& each : json["gates"])
+    outcome.gates.push_back(fmt::format("{}: {}", each.value("verdict", ""), each.value("gate", "")));
+}
+
+Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, const NightOptions& options,
+                  std::optional<Clock::time_point> until) {
+  Outcome outcome;
+  fs::create_directories(folder.parent_path());
+  const fs::path notes = folder.parent_path() / (entry.scenario + ".log");
+  const fs::path gates = folder.parent_path() / (entry.scenario + ".gates.json");
+  const fs::path text = folder.parent_path() / (entry.scenario + ".txt");
+  outcome.config_hash = hash_of(entry);
+  const bool finished = !outcome.config_hash.empty() && is_finished(folder, entry, outcome.config_hash);
+  bool cut = false;
+  const auto began = Clock::now();
+  if (finished && fs::exists(gates) == !entry.gates.empty()) {
+    outcome.again = true;
+    outcome.state = State::finished;
+  } else {
+    std::vector<std::string> words = {options.program,
+                                      "run",
+                                      entry.config.string(),
+                                      "--paths",
+                                      fmt::format("{}", entry.paths),
+                                      "--seed",
+                                      fmt::format("{}", entry.seed),
+                                      "--out",
+                                      folder.string(),
+                                      "--resume"};
+    for (const fs::path& each : entry.overlays) words.insert(words.end(), {"--overlay", each.string()});
+    for (const std::string& each : entry.gates) words.insert(words.end(), {"--gate", each});
+    if (!entry.gates.empty()) words.insert(words.end(), {"--gates-json", gates.string()});
+    words.insert(words.end(), options.more.begin(), options.more.end());
+    outcome.code = run_program(words, text, notes, options.stop, until, cut);
+    const bool ran = outcome.code == 0 || outcome.code == 10 || outcome.code == 11;
+    outcome.state = ran ? State::finished : cut && outcome.code == 130 ? State::cut : State::failed;
+    if (outcome.code == 130 && !cut) outcome.state = State::pending;
+    if (outcome.state == State::failed) outcome.told = first_problem(notes);
+  }
+  read_gates(gates, outcome);
+  if (outcome.again) {
+    for (const std::string& each : outcome.gates) {
+      if (each.starts_with("failed")) outcome.code = 10;
+      if (each.starts_with("undecided") && outcome.code == 0) outcome.code = 11;
+    }
+  }
+  const fs::path why = folder.parent_path() / (entry.scenario + ".why.txt");
+  if (outcome.state == State::finished && entry.why && !(outcome.again && fs::exists(why))) {
+    const fs::path part = why.string() + ".part";
+    if (run_program({options.program, "why", folder.string(), "--quiet"}, part, notes, options.stop, until,
+                    cut) == 0)
+      fs::rename(part, why);
+  }
+  if (outcome.state == State::finished || outcome.state == State::cut)
+    outcome.headlines = headlines_in(folder, book.headlines);
+  outcome.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  return outcome;
+}
+
+// A link beside, then one rename: `latest` always names a night.
+void link_latest(const fs::path& nights, const std::string& id) {
+  const fs::path beside = nights / ".latest";
+  std::error_code ignored;
+  fs::remove(beside, ignored);
+  fs::create_symlink(id, beside);
+  fs::rename(beside, nights / "latest");
+}
+
+void remove_old(const Book& book, const fs::path& nights, const NightOptions& options) {
+  if (book.keep_nights == 0) return;
+  std::vector<fs::path> all = nights_in(nights);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(book.keep_nights) < all.size(); ++i) {
+    fs::remove_all(all[i]);
+    options.tell(
+        fmt::format("removed {}: the book keeps {} nights", all[i].filename().string(), book.keep_nights));
+  }
+}
+
+// The next time that the local clock shows `minute` after `from`.
+Clock::time_point next(int minute, Clock::time_point from) {
+  std::tm at = local(Clock::to_time_t(from));
+  at.tm_hour = minute / 60, at.tm_min = minute % 60, at.tm_sec = 0, at.tm_isdst = -1;
+  std::time_t time = std::mktime(&at);
+  if (Clock::from_time_t(time) <= from) {
+    ++at.tm_mday;
+    at.tm_isdst = -1;
+    time = std::mktime(&at);
+  }
+  return Clock::from_time_t(time);
+}
+
+}  // namespace
+
+const char* word_of(State state) {
+  constexpr std::array<const char*, 5> words = {"pending", "finished", "cut", "failed", "dropped"};
+  return words[static_cast<std::size_t>(state)];
+}
+
+Night run_night(const Book& book, const fs::path& nights, const NightOptions& options) {
+  std::error_code error;
+  fs::create_directories(nights, error);
+  const Lock lock(nights);
+  const auto now = Clock::now();
+  Night night;
+  std::int64_t begun = Clock::to_time_t(now);
+  const std::vector<fs::path> earlier = nights_in(nights);
+  if (!earlier.empty() && !options.anew) {
+    const Stored last = stored_night(earlier.back());
+    // A clock that was set back makes the age negative.
+    const auto age = std::chrono::seconds(begun - last.begun);
+    if (!last.whole && age < kGoesOn) {
+      night.id = earlier.back().filename().string();
+      begun = last.begun;
+      options.tell(fmt::format("going on with the night of {}", night.id));
+    }
+  }
+  if (night.id.empty()) {
+    night.id = day_of(now);
+    for (int k = 2; fs::exists(nights / night.id); ++k) night.id = fmt::format("{}-{}", day_of(now), k);
+  }
+  const fs::path folder = nights / night.id;
+  fs::create_directories(folder);
+  const auto start = Clock::from_time_t(static_cast<std::time_t>(begun));
+  night.begun = fmt::format("{}", begun);
+  night.outcomes.resize(book.entries.size());
+  write_night(folder, book, night, begun);
+  std::optional<Clock::time_point> until;
+  if (book.by_minute) until = next(*book.by_minute, start);
+
+  bool stopped = false;
+  for (std::size_t i = 0; i < book.entries.size() && !stopped; ++i) {
+    const Entry& entry = book.entries[i];
+    Outcome& outcome = night.outcomes[i];
+    const fs::path place = folder / entry.company / entry.scenario;
+    if (until && Clock::now() > *until && !is_finished(place, entry, hash_of(entry))) {
+      outcome.state = State::dropped;
+      outcome.told = "its time was over";
+    } else {
+      outcome = run_entry(book, entry, place, options, until);
+    }
+    stopped = options.stop != nullptr && options.stop->load() && outcome.state == State::pending;
+    options.tell(fmt::format("{} of {}: {} {}{}{}", i + 1, book.entries.size(), entry.name(),
+                             word_of(outcome.state), outcome.again ? " before" : "",
+                             outcome.told.empty() ? "" : ": " + outcome.told));
+    write_night(folder, book, night, begun);
+  }
+  if (stopped) return night;
+  const Before before = last_night(nights, night.id);
+  write_history(nights, book, night);
+  report::write_file(folder / "index.html", index_html(book, night, before, nights));
+  report::write_file(folder / "mail.txt", mail_text(book, night, before, nights));
+  night.whole = true;
+  write_night(folder, book, night, begun);
+  link_latest(nights, night.id);
+  remove_old(book, nights, options);
+  return night;
+}
+
+int exit_code(const Night& night) {
+  const auto any = [&](auto&& holds) {
+    return std::any_of(night.outcomes.begin(), night.outcomes.end(), holds);
+  };
+  if (any([](const Outcome& o) { return o.state == State::pending; })) return 130;
+  for (const int code : {3, 4, 5, 2}) {
+    if (any([&](const Outcome& o) { return o.state == State::failed && o.code == code; })) return code;
+  }
+  if (any([](const Outcome& o) { return o.state == State::failed; })) return 4;
+  if (any([](const Outcome& o) { return o.code == 10; })) return 10;
+  if (any([](const Outcome& o) { return o.code == 11 || o.state == State::cut || o.state == State::dropped; }))
+    return 11;
+  return 0;
+}
+
+}  // namespace headroom::book

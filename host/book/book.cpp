@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <stdexcept>
 
 #include "host/config/reader.hpp"
@@ -21,15 +20,6 @@ struct Scenario {
   Texts overlays{};
   double priority = 0;
 };
-
-// Ids become names of folders.
-void check_id(const Table& table) {
-  const std::string& id = table.id();
-  const bool safe = std::all_of(id.begin(), id.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-  if (!safe) table.reject("id", "it names a folder", "write it with letters, digits, - and _");
-}
 
 Texts gates_of(const Table& table, const Texts& common) {
   Texts gates = table.texts("gates", Texts{});
@@ -78,14 +68,13 @@ Book load_book(const std::filesystem::path& file, std::optional<std::uint64_t> p
 
   std::vector<std::string> ids{"base"};
   std::vector<Scenario> scenarios{{}};
+  // Ids become names of folders: the reader lets nothing into them that would not do.
   for (const Table& each : root.tables("scenario")) {
-    check_id(each);
     if (each.id() == "base") each.reject("id", "'base' is the company without overlays", "take another id");
     ids.push_back(each.id());
     scenarios.push_back({each.texts("overlays"), each.number("priority", {}, 0.0)});
   }
   for (const Table& each : root.tables("company", 1)) {
-    check_id(each);
     const std::string config = each.text("config");
     const double priority = each.number("priority", {}, 0.0);
     const std::uint64_t count = paths.value_or(paths_of(each, common_paths));

@@ -23,7 +23,7 @@ class Database {
         "config_hash TEXT, version TEXT, commit_id TEXT, paths INTEGER, seed INTEGER, seconds REAL, "
         "PRIMARY KEY(night, company, scenario))");
     run("CREATE TABLE IF NOT EXISTS figures(night TEXT, company TEXT, scenario TEXT, figure TEXT, value REAL, "
-        "standard_error REAL, PRIMARY KEY(night, company, scenario, figure))");
+        "standard_error REAL, unit TEXT, PRIMARY KEY(night, company, scenario, figure))");
   }
   ~Database() { sqlite3_close(handle_); }
   Database(const Database&) = delete;
@@ -86,8 +86,10 @@ void write_history(const std::filesystem::path& nights, const Book& book, const 
          std::string(build::commit)},
         {static_cast<double>(o.code), static_cast<double>(e.paths), static_cast<double>(e.seed), o.seconds});
     for (const auto& [figure, headline] : o.headlines) {
-      db.add("INSERT INTO figures VALUES(?, ?, ?, ?, ?, ?)", {night.id, e.company, e.scenario, figure},
-             {headline.value, headline.standard_error});
+      db.add(
+          "INSERT INTO figures(night, company, scenario, figure, unit, value, standard_error) VALUES(?, ?, ?, "
+          "?, ?, ?, ?)",
+          {night.id, e.company, e.scenario, figure, headline.unit}, {headline.value, headline.standard_error});
     }
   }
   db.run("COMMIT");
@@ -101,10 +103,12 @@ Before last_night(const std::filesystem::path& nights, const std::string& but) {
   if (before.night.empty()) return before;
   db.query("SELECT company || '/' || scenario, config_hash FROM runs WHERE night = ?", {before.night}, {},
            [&](sqlite3_stmt* row) { before.config_hash[text_of(row, 0)] = text_of(row, 1); });
-  db.query("SELECT company || '/' || scenario, figure, value, standard_error FROM figures WHERE night = ?",
-           {before.night}, {}, [&](sqlite3_stmt* row) {
-             before.headlines[text_of(row, 0)][text_of(row, 1)] = {number_of(row, 2), number_of(row, 3)};
-           });
+  db.query(
+      "SELECT company || '/' || scenario, figure, value, standard_error, unit FROM figures WHERE night = ?",
+      {before.night}, {}, [&](sqlite3_stmt* row) {
+        before.headlines[text_of(row, 0)][text_of(row, 1)] = {number_of(row, 2), number_of(row, 3),
+                                                              text_of(row, 4)};
+      });
   return before;
 }
 

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -131,8 +133,10 @@ int run_program(const std::vector<std::string>& words, const fs::path& out, cons
   pointers.reserve(copy.size() + 1);
   for (std::string& each : copy) pointers.push_back(each.data());
   pointers.push_back(nullptr);
-  const pid_t child = fork();
+  const pid_t self = getpid(), child = fork();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a killed book leaves no run behind that holds its folder
+    if (getppid() != self) _exit(127);
     const int output = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     const int error = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     dup2(output, STDOUT_FILENO);
@@ -163,13 +167,13 @@ std::map<std::string, Headline> headlines_in(const fs::path& folder, const std::
   for (std::string line; std::getline(in, line);) {
     std::vector<std::string> cells;
     std::istringstream words(line);
-    for (std::string cell; cells.size() < 5 && std::getline(words, cell, ',');) cells.push_back(cell);
-    if (cells.size() < 5 || std::find(names.begin(), names.end(), cells[0]) == names.end()) continue;
+    for (std::string cell; cells.size() < 6 && std::getline(words, cell, ',');) cells.push_back(cell);
+    if (cells.size() < 6 || std::find(names.begin(), names.end(), cells[0]) == names.end()) continue;
     const auto number = [](const std::string& text) {
       return text.empty() ? std::nan("") : std::strtod(text.c_str(), nullptr);
     };
     const double low = number(cells[2]), high = number(cells[3]), error = number(cells[4]);
-    found[cells[0]] = {number(cells[1]), std::isnan(error) ? (high - low) / 3.92 : error};
+    found[cells[0]] = {number(cells[1]), std::isnan(error) ? (high - low) / 3.92 : error, cells[5]};
   }
   return found;
 }
@@ -256,7 +260,7 @@ Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, 
   const fs::path why = folder.parent_path() / (entry.scenario + ".why.txt");
   if (outcome.state == State::finished && entry.why && !(outcome.again && fs::exists(why))) {
     const fs::path part = why.string() + ".part";
-    if (run_program({options.program, "why", folder.string(), "--quiet"}, part, notes, options.stop, until,
+    if (run_program({options.program, "why", folder.string()}, part, why.string() + ".log", options.stop, until,
                     cut) == 0)
       fs::rename(part, why);
   }
@@ -324,8 +328,15 @@ Night run_night(const Book& book, const fs::path& nights, const NightOptions& op
     }
   }
   if (night.id.empty()) {
-    night.id = day_of(now);
-    for (int k = 2; fs::exists(nights / night.id); ++k) night.id = fmt::format("{}-{}", day_of(now), k);
+    // A number that retention has freed is not given again.
+    const std::string day = day_of(now);
+    int number = 0;
+    for (const fs::path& each : earlier) {
+      const std::string id = each.filename().string();
+      if (id == day) number = std::max(number, 1);
+      if (id.starts_with(day + "-")) number = std::max(number, std::atoi(id.c_str() + day.size() + 1));
+    }
+    night.id = number == 0 ? day : fmt::format("{}-{}", day, number + 1);
   }
   const fs::path folder = nights / night.id;
   fs::create_directories(folder);

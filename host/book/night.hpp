@@ -27,6 +27,7 @@ const char* word_of(State state);
 
 struct Headline {
   double value = 0, standard_error = 0;  // NaN: there is none
+  std::string unit{};                    // as in results.csv
 };
 
 struct Outcome {
@@ -73,8 +74,8 @@ struct Before {
 };
 
 // history.sqlite, table `runs`: night, company, scenario, state, exit_code, config_hash, version, commit_id,
-// paths, seed, seconds; table `figures`: night, company, scenario, figure, value, standard_error. One row a
-// run, and one a figure of a run. Writing a night again replaces its rows. Throws report::OutputError.
+// paths, seed, seconds; table `figures`: night, company, scenario, figure, value, standard_error, unit. One row
+// a run, and one a figure of a run. Writing a night again replaces its rows. Throws report::OutputError.
 void write_history(const std::filesystem::path& nights, const Book& book, const Night& night);
 Before last_night(const std::filesystem::path& nights, const std::string& but);
 // A figure over the nights, oldest first, at most the last 30.

@@ -8,6 +8,7 @@
 #include "host/book/night.hpp"
 #include "host/config/company.hpp"
 #include "host/replay/stored_run.hpp"
+#include "host/report/format.hpp"
 
 namespace headroom::book {
 
@@ -36,17 +37,11 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-bool is_probability(const std::string& figure) {
-  return figure.find("default") != figure.npos || figure.find("breach") != figure.npos;
-}
-
 // To the digits that its error supports.
-std::string number_text(const std::string& figure, const Headline& h) {
-  if (std::isnan(h.value)) return "-";
-  const bool share = is_probability(figure);
-  const double scale = share ? 100 : 1, error = std::isnan(h.standard_error) ? 0 : scale * h.standard_error;
-  const int digits = error > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(2 * error))), 0, 4) : 2;
-  return fmt::format("{:.{}f}{}", scale * h.value, digits, share ? "%" : "");
+std::string number_text(const Headline& h) {
+  const bool share = h.unit == "probability";
+  const double scale = share ? 100 : 1;
+  return report::supported(scale * h.value, scale * h.standard_error, share ? 1 : 0) + (share ? "%" : "");
 }
 
 struct Move {
@@ -76,46 +71,63 @@ std::vector<Move> moves_of(const Book& book, const Night& night, const Before& b
   return moves;
 }
 
-// The keys whose values differ between two nights' folders of one entry: a line each.
+// The keys whose written values differ between two nights' folders of one entry: a line each.
 std::vector<std::string> changed_keys(const std::filesystem::path& old, const std::filesystem::path& now) {
   std::vector<std::string> lines;
+  const auto written = [](const std::filesystem::path& folder) {
+    std::map<std::string, std::string> values;
+    for (const config::Setting& each : load_stored_company(read_stored_run(folder)).settings) {
+      if (each.origin != config::Setting::Origin::inherited) values[each.key] = each.value;
+    }
+    return values;
+  };
   try {
-    std::map<std::string, std::string> before;
-    for (const auto& each : load_stored_company(read_stored_run(old)).settings) before[each.key] = each.value;
-    for (const auto& each : load_stored_company(read_stored_run(now)).settings) {
-      const auto was = before.find(each.key);
+    std::map<std::string, std::string> before = written(old);
+    for (const auto& [key, value] : written(now)) {
+      const auto was = before.find(key);
       if (was == before.end()) {
-        lines.push_back(fmt::format("{} = {}, new", each.key, each.value));
-      } else if (was->second != each.value) {
-        lines.push_back(fmt::format("{} = {}, was {}", each.key, each.value, was->second));
+        lines.push_back(fmt::format("{} = {}, new", key, value));
+      } else {
+        if (was->second != value) lines.push_back(fmt::format("{} = {}, was {}", key, value, was->second));
+        before.erase(was);
       }
-      if (was != before.end()) before.erase(was);
     }
     for (const auto& [key, value] : before) lines.push_back(fmt::format("{} = {}, gone", key, value));
   } catch (const std::runtime_error&) {
-    lines = {"the folder of the night before is gone"};
+    lines = {"the folder of one of the two nights is gone or cannot be read"};
   }
   return lines;
 }
 
+// A change that several scenarios of a company share is told once.
 std::vector<std::string> input_changes(const Book& book, const Night& night, const Before& before,
                                        const std::filesystem::path& nights) {
-  std::vector<std::string> lines;
+  std::vector<std::pair<std::string, std::vector<std::string>>> changes;  // company and line; its scenarios
   for (std::size_t i = 0; i < book.entries.size(); ++i) {
     const Entry& e = book.entries[i];
     const auto old = before.config_hash.find(e.name());
     if (old == before.config_hash.end() || old->second == night.outcomes[i].config_hash) continue;
-    constexpr std::size_t kShown = 8;
-    const auto keys = changed_keys(nights / before.night / e.company / e.scenario,
-                                   nights / night.id / e.company / e.scenario);
-    for (std::size_t k = 0; k < std::min(keys.size(), kShown); ++k)
-      lines.push_back(fmt::format("{}: {}", e.name(), keys[k]));
-    if (keys.size() > kShown) lines.push_back(fmt::format("{}: and {} more", e.name(), keys.size() - kShown));
+    for (const std::string& line : changed_keys(nights / before.night / e.company / e.scenario,
+                                                nights / night.id / e.company / e.scenario)) {
+      const std::string told = e.company + ": " + line;
+      auto found = std::find_if(changes.begin(), changes.end(), [&](const auto& c) { return c.first == told; });
+      if (found == changes.end()) found = changes.insert(changes.end(), {told, {}});
+      found->second.push_back(e.scenario);
+    }
   }
+  constexpr std::size_t kShown = 20;
+  std::vector<std::string> lines;
+  for (std::size_t k = 0; k < std::min(changes.size(), kShown); ++k) {
+    const auto& [line, scenarios] = changes[k];
+    lines.push_back(scenarios.size() == 1
+                        ? fmt::format("{} (in {})", line, scenarios[0])
+                        : fmt::format("{} (in {} and {} more)", line, scenarios[0], scenarios.size() - 1));
+  }
+  if (changes.size() > kShown) lines.push_back(fmt::format("and {} more", changes.size() - kShown));
   return lines;
 }
 
-// + all passed, ! one failed, ? one undecided: signs beside the colour.
+// A sign beside the colour.
 struct Sign {
   const char *name, *sign;
 };
@@ -155,14 +167,14 @@ std::string tally(const Night& night) {
 }
 
 std::string change_text(const Move& m) {
-  return fmt::format("{} to {} ({})", number_text(m.figure, m.before), number_text(m.figure, m.now),
+  return fmt::format("{} to {} ({})", number_text(m.before), number_text(m.now),
                      std::isinf(m.errors) ? "no error known" : fmt::format("{:.1f} standard errors", m.errors));
 }
 
 constexpr const char* kStyle =
     ":root{color-scheme:light dark;--line:#8885;--good:#1a7f37;--bad:#c62828;--open:#9a6700}"
     "@media(prefers-color-scheme:dark){:root{--good:#57d37a;--bad:#ff7b72;--open:#e3b341}}"
-    "body{font:15px/1.45 system-ui,sans-serif;max-width:75rem;margin:1.5rem auto;padding:0 1rem}"
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:100rem;margin:1.5rem auto;padding:0 1rem}"
     "h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}.wide{overflow-x:auto}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
@@ -202,9 +214,9 @@ std::string index_html(const Book& book, const Night& night, const Before& befor
                         o.told.empty() ? "" : ": " + escaped(o.told.substr(0, 80)), sign.name, sign.sign);
     for (const std::string& each : book.headlines) {
       const auto found = o.headlines.find(each);
-      html += found == o.headlines.end() ? "<td>-</td>"
-                                         : fmt::format("<td>{}{}</td>", number_text(each, found->second),
-                                                       sparkline(trend(nights, e, each)));
+      html += found == o.headlines.end()
+                  ? "<td>-</td>"
+                  : fmt::format("<td>{}{}</td>", number_text(found->second), sparkline(trend(nights, e, each)));
     }
     html += fmt::format(
         "<td class=\"l\"><a href=\"{0}/{1}/\">results</a> <a href=\"{0}/{1}.txt\">text</a>{2}</td></tr>\n",
@@ -260,7 +272,7 @@ std::string mail_text(const Book& book, const Night& night, const Before& before
     for (const std::string& each : book.headlines) {
       const auto found = o.headlines.find(each);
       if (found != o.headlines.end() && shown++ < 3)
-        text += fmt::format("  {} {}", each, number_text(each, found->second));
+        text += fmt::format("  {} {}", each, number_text(found->second));
     }
     text += o.told.empty() ? "\n" : fmt::format("  {}\n", o.told);
     for (const std::string& each : o.gates) {

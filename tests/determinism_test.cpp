@@ -265,6 +265,13 @@ TEST(Determinism, TracesAddUpToTheColumns) {
       }
       expect(kFirstBreachMonth, first_of_all);
       expect(kFirstCovenant, breached_first);
+      const auto column = [&](std::int32_t c) { return columns[static_cast<std::size_t>(c)][i]; };
+      std::int32_t event_of_default = column(kLiquidityDefaultMonth);
+      for (std::int32_t v = 0; v < l.covenants; ++v)
+        event_of_default = std::min(event_of_default, column(l.accelerated(v)));
+      for (std::int32_t e = 0; e < l.borrowers; ++e)
+        event_of_default = std::min(event_of_default, column(l.payment_default(e)));
+      expect(kEventOfDefaultMonth, event_of_default);
     }
     // Measures have a value in every month; the months of covenants that are not tested are not summed.
     for (std::size_t k = 0; k < static_cast<std::size_t>(kMeasureCount * s.months); ++k) {

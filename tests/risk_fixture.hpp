@@ -67,6 +67,7 @@ struct SmallOutcomes {
     set(kLiquidityDefaultMonth, never);
     set(kFirstBreachMonth, never);
     set(kFirstCovenant, never);
+    set(kEventOfDefaultMonth, never);
     set(kFirstBreachMonth, never);
     for (std::int32_t v = 0; v < layout.covenants; ++v) {
       set(layout.first_breach(v), never);

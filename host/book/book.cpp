@@ -59,8 +59,9 @@ Book load_book(const std::filesystem::path& file, std::optional<std::uint64_t> p
   book.name = root.text("name", file.stem().string());
   book.by_minute = minute_of_day(root);
   book.keep_nights = root.integer("keep_nights", config::between(0, 100'000), 0);
-  book.headlines = root.texts("headlines", Texts{"default.12m", "default.24m", "default.60m", "any_breach.24m",
-                                                 "fcf.total.p5", "fcf.total.p50", "least_liquidity.p5"});
+  book.headlines =
+      root.texts("headlines", Texts{"default.12m", "default.24m", "default.60m", "event_of_default.24m",
+                                    "any_breach.24m", "fcf.total.p5", "fcf.total.p50", "least_liquidity.p5"});
   const double common_paths = root.number("paths", config::between(1, 1e15), 100'000.0);
   const auto seed = static_cast<std::uint64_t>(root.number("seed", config::between(0, 9e15), 1.0));
   const bool why = root.flag("why", false);

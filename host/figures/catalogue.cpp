@@ -282,6 +282,9 @@ class Builder {
         "default", "liquidity default", layout_.path(kLiquidityDefaultMonth),
         [](auto& report) -> auto& { return report.liquidity_default; });
     event(
+        "event_of_default", "event of default (a loan accelerated, a payment default, or a liquidity default)",
+        layout_.path(kEventOfDefaultMonth), [](auto& report) -> auto& { return report.event_of_default; });
+    event(
         "any_breach", "breach of any covenant", layout_.path(kFirstBreachMonth),
         [](auto& report) -> auto& { return report.any_breach; });
     const Question offenders{Ask::offenders, layout_.path(kViolations), 0, 0};

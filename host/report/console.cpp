@@ -125,13 +125,15 @@ std::string covenant_label(const Company& company, const RiskReport& risk, std::
 
 std::string covenant_table(const Company& company, const RiskReport& risk) {
   Table table;
-  std::vector<std::string> header = {"P(breach) within, %"};
+  std::vector<std::string> header = {"P within, %"};
   for (const EventRisk::Within& within : risk.liquidity_default.within) {
     header.push_back(fmt::format("{} months", within.months));
   }
   for (const char* each : {"median", "5%", "50%", "95%"}) header.emplace_back(each);
   table.row(std::move(header));
   table.rule();
+  event_rows(table, company, "event of default", risk.event_of_default, {});
+  event_rows(table, company, "liquidity default", risk.liquidity_default, {});
   bool untested = false;
   for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
     const CovenantRisk& covenant = risk.covenants[v];
@@ -141,9 +143,11 @@ std::string covenant_table(const Company& company, const RiskReport& risk) {
                quantile_cells(covenant.min_headroom, kShown, is_money(covenant.metric) ? 0 : 3));
   }
   if (risk.covenants.size() > 1) event_rows(table, company, "any covenant", risk.any_breach, {});
-  event_rows(table, company, "liquidity default", risk.liquidity_default, {});
-  std::string text = "\nCovenants and liquidity\n" + table.text();
+  std::string text = "\nDefaults, and covenants that fail a test, cured, waived or not\n" + table.text();
   text +=
+      "  event of default: a loan is accelerated, a borrower does not pay, or the parent runs out of cash "
+      "(liquidity "
+      "default).\n"
       "  Second line: 95% interval. median: month of the first breach, of the paths that breach.\n"
       "  5%, 50%, 95%: least headroom over a path's tests, in the metric's unit (amounts: USD million);"
       " negative is a breach.\n";

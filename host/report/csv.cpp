@@ -156,6 +156,7 @@ std::string covenants_csv(const Company& company, const RiskReport& risk) {
   }
   if (!risk.covenants.empty()) event_lines(out, company, "any", risk.any_breach);
   event_lines(out, company, "liquidity_default", risk.liquidity_default);
+  event_lines(out, company, "event_of_default", risk.event_of_default);
   for (std::size_t v = 0; v < risk.covenants.size(); ++v) {
     const CovenantRisk& covenant = risk.covenants[v];
     if (!covenant.has_remedies) continue;

@@ -220,6 +220,7 @@ Json results(const Company& company, const Scenario& scenario, const RiskReport&
           {"covenants", covenants_json(company, risk)},
           {"any_breach", json(company, risk.any_breach)},
           {"liquidity_default", json(company, risk.liquidity_default)},
+          {"event_of_default", json(company, risk.event_of_default)},
           {"borrowers", borrowers_json(company, risk)},
           {"joint", joint_json(company, risk)},
           {"peak_funding_gap_musd", json(risk.peak_funding_gap)},

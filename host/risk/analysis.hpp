@@ -174,6 +174,7 @@ struct RiskReport {
   std::vector<CovenantRisk> covenants;
   EventRisk any_breach;  // of any covenant
   EventRisk liquidity_default;
+  EventRisk event_of_default;  // a loan accelerated, a borrower's payment default, or a liquidity default
   std::vector<BorrowerRisk> borrowers;
   // [covenants + 1][covenants + 1]: both happen within the horizon. The last row and column are the liquidity
   // default.

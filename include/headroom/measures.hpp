@@ -143,7 +143,9 @@ enum class Tells : std::int32_t { outcome, driver };
   X(kAgeingMultiplier, "ageing_multiplier", "ageing multiplier of GPU prices", "factor", fixed_point, driver) \
   X(kFirstBreachMonth, "first_breach_month", "month of the first breach of any covenant", "month", whole,     \
     outcome)                                                                                                  \
-  X(kFirstCovenant, "first_covenant", "covenant breached first", "covenant", whole, outcome)
+  X(kFirstCovenant, "first_covenant", "covenant breached first", "covenant", whole, outcome)                  \
+  X(kEventOfDefaultMonth, "event_of_default_month", "month of the first event of default", "month", whole,    \
+    outcome)
 
 #define HEADROOM_ROW(column, name, label, unit, scale, tells) column,
 enum PathColumn : std::int32_t { HEADROOM_PATH_COLUMNS(HEADROOM_ROW) kPathColumnCount };

@@ -314,9 +314,10 @@ HEADROOM_STATE(BreachState, HEADROOM_BREACH_STATE)
   X(Money, waiver_fee, "ledger units")
 HEADROOM_STATE(CovenantPayment, HEADROOM_COVENANT_PAYMENT)
 
-#define HEADROOM_FIRST_BREACH(X)  \
-  X(std::int32_t, month, "month") \
-  X(std::int32_t, covenant, "index")
+#define HEADROOM_FIRST_BREACH(X)     \
+  X(std::int32_t, month, "month")    \
+  X(std::int32_t, covenant, "index") \
+  X(std::int32_t, default_month, "month") /* of an acceleration or a borrower's payment default */
 HEADROOM_STATE(FirstBreach, HEADROOM_FIRST_BREACH)
 
 // A word of a covenant window: a cumulative sum. See WindowPlace.

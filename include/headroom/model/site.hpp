@@ -39,8 +39,10 @@ HEADROOM_HD Real cost_multiplier(const Site& site, Mask on, Real systemic, const
 HEADROOM_HD Real budget_multiplier(const Site& site, Real drawn) {
   const Real open = fma(1.0F - site.firm_share, drawn - 1.0F, 1.0F);
   const Real net = select(open > 1.0F, max(open - site.contingency_share, 1.0F), open);
-  const Real total = static_cast<Real>(site.capex), paid = static_cast<Real>(site.capex_paid);
-  return site.overruns_to_go != 0 ? fma(total - paid, net, paid) / max(total, 1.0F) : net;
+  const Real settled = site.overruns_to_go != 0
+                           ? static_cast<Real>(site.capex_paid) / max(static_cast<Real>(site.capex), 1.0F)
+                           : 0.0F;
+  return fma(1.0F - settled, net, settled);
 }
 
 // Integral of the share on line up to x, in months. The share rises linearly from 0 at `ready` to 1 over
@@ -95,7 +97,8 @@ HEADROOM_HD Real delivered_share(const Site& site, Real delivery, Real x, Real p
 
 // A discretionary site is ordered where liquidity at the last month end allows it; else it waits for a month,
 // which makes it a month later, or on its last date is never ordered. Returns 1 if it is ordered now, else 0.
-HEADROOM_HD std::int32_t order_site(Money liquidity, Money least_liquidity, std::int32_t otherwise, auto&& state) {
+HEADROOM_HD std::int32_t order_site(Money liquidity, Money least_liquidity, std::int32_t otherwise,
+                                    auto&& state) {
   const std::int32_t before = state.status;
   const std::int32_t decided = select(liquidity < least_liquidity, otherwise, std::int32_t{kOrdered});
   const std::int32_t status = select(before == kWaiting, decided, before);
@@ -129,11 +132,11 @@ enum SiteNeed : std::uint32_t {
   kNeedsOperation = 1U << 1,   // it has opened
 };
 
-HEADROOM_HD std::uint32_t site_needs(const SiteTerms& terms, auto&& state) {
+// `at_opening`: kNeedsDeliveries if a share of the capex falls due at the opening, else 0.
+HEADROOM_HD std::uint32_t site_needs(const SiteTerms& terms, std::uint32_t at_opening, auto&& state) {
   const std::uint32_t arriving =
       select((terms.t - 1.0F - state.delivery) * terms.per_ramp < 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
-  const std::uint32_t opens = select(state.ready > terms.t - 1.0F, std::uint32_t{kNeedsDeliveries}, 0U);
-  const std::uint32_t falls_due = select(terms.opening_share > 0.0F, opens, 0U);
+  const std::uint32_t falls_due = select(state.ready > terms.t - 1.0F, at_opening, 0U);
   return select(state.delivery <= terms.t, arriving, 0U) | select(state.ready <= terms.t, falls_due, 0U) |
          select(state.ready < terms.t, std::uint32_t{kNeedsOperation}, 0U);
 }

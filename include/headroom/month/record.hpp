@@ -178,6 +178,9 @@ HEADROOM_HD std::int32_t kept(Of<kMaxMonthsLate>, const PathEnd& x) { return fix
 HEADROOM_HD std::int32_t kept(Of<kSystemicDelay>, const PathEnd& x) { return fixed(x.constants.systemic); }
 HEADROOM_HD std::int32_t kept(Of<kAgeingMultiplier>, const PathEnd& x) { return fixed(x.constants.xi); }
 HEADROOM_HD std::int32_t kept(Of<kFirstBreachMonth>, const PathEnd& x) { return x.first_breach.month; }
+HEADROOM_HD std::int32_t kept(Of<kEventOfDefaultMonth>, const PathEnd& x) {
+  return min(x.first_breach.default_month, x.parent.default_month);
+}
 HEADROOM_HD std::int32_t kept(Of<kFirstCovenant>, const PathEnd& x) { return x.first_breach.covenant; }
 
 // Keeps a finished path's result of a site: how late it opened, or that it never opened.
@@ -214,7 +217,7 @@ HEADROOM_HD void keep_site(const Now& now, std::int32_t i, std::int32_t late_col
 template <class Lanes>
 HEADROOM_HD void keep_covenants(const Scenario& s, const StateLayout& l, const ColumnLayout& columns,
                                 Lanes& lanes) {
-  lanes.each([&](auto p) HEADROOM_LANE { p.at(l.first_breach) = FirstBreach{kNever, kNever}; });
+  lanes.each([&](auto p) HEADROOM_LANE { p.at(l.first_breach) = FirstBreach{kNever, kNever, kNever}; });
   for (std::int32_t v = 0; v < s.covenant.size; ++v) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const CovenantState state = p.load(l.covenant, v);
@@ -231,6 +234,8 @@ HEADROOM_HD void keep_covenants(const Scenario& s, const StateLayout& l, const C
         p.keep(columns.accelerated(v), breach.accelerated);
         p.keep(columns.cures(v), breach.cures);
         p.keep(columns.waivers(v), breach.waivers);
+        const auto first = p.at(l.first_breach);
+        first.default_month = min(first.default_month, breach.accelerated);
       });
     };
     if (s.covenant[v].plain()) {
@@ -264,6 +269,8 @@ HEADROOM_HD void keep_path(const Now& now, Lanes& lanes) {
   for (std::int32_t e = 0; e < parent; ++e) {
     lanes.each([&](auto p) HEADROOM_LANE {
       const auto state = p.at(l.entity, e);
+      const auto first = p.at(l.first_breach);
+      first.default_month = min(first.default_month, state.default_month);
       p.keep(columns.payment_default(e), state.default_month);
       p.keep(columns.paid_in(e), state.paid_in);
       p.keep(columns.distributed(e), state.distributed);

@@ -94,8 +94,9 @@ HEADROOM_HD void build_site(const Now& now, std::int32_t i, Lanes& lanes) {
   Held<SiteRow> row = now.site(i);
   const std::int32_t place = now.calendar.place[i];
   decide_on_site(now, i, lanes);
+  const std::uint32_t at_opening = row.terms.opening_share > 0.0F ? std::uint32_t{kNeedsDeliveries} : 0U;
   const std::uint32_t needs =
-      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(row.terms, p.at(l.site, place)); });
+      lanes.any([&](auto p) HEADROOM_LANE { return site_needs(row.terms, at_opening, p.at(l.site, place)); });
   if (row.capex_due || (needs & kNeedsDeliveries) != 0) {
     const auto pay = [&](auto p) HEADROOM_LANE {
       return pay_site(site, row.terms, p.at(l.gpu, site.gpu_type).price, p.at(l.site, place),

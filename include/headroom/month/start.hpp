@@ -112,6 +112,9 @@ HEADROOM_HD void draw_site(const Now& now, std::int32_t i, Lanes& lanes) {
     state.ready = (state.ready + (site.commissioning_months + late)) + unplanned;
     state.delivery += unplanned;
     state.cost_multiplier = budget_multiplier(site, cost_multiplier(site, overrun, systemic, cost(p)));
+  });
+  lanes.each([&](auto p) HEADROOM_LANE {
+    const auto state = p.at(l.site, place);
     state.delivery = max(state.delivery, state.ready - site.gpu_lead_months);
   });
   if (s.on(kDelivery, site) || site.plan_ready_month >= kNeverReal) return;

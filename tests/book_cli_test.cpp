@@ -99,7 +99,7 @@ TEST_F(BookTest, WhatIsComparedIsTheNightBefore) {
   const std::string mail = read(latest() / "mail.txt");
   EXPECT_TRUE(contains(mail, "Since the night of " + first + "-2:")) << mail;
   EXPECT_TRUE(contains(mail, "mine: site.abilene.unplanned_months = 6")) << mail;
-  EXPECT_TRUE(contains(mail, "mine/base fcf.total.p50: ")) << mail;
+  EXPECT_TRUE(contains(mail, "mine/base default.24m: ")) << mail;
 }
 
 TEST_F(BookTest, OneThatFailsIsToldAndTheOthersRun) {

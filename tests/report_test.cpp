@@ -194,7 +194,7 @@ TEST_F(ReportTest, FcfCsv) {
 
 TEST_F(ReportTest, CovenantsCsv) {
   const auto text = lines(covenants_csv(company_, risk_));
-  ASSERT_EQ(text.size(), 1U + 2 + 1 + 3 + 3);
+  ASSERT_EQ(text.size(), 1U + 2 + 1 + 3 + 3 + 3);  // tests; then months of any, default, event of default
   EXPECT_EQ(text[0].substr(0, 35), "covenant,month,threshold,p_failing,");
   EXPECT_EQ(text[1].substr(0, 13), "dscr,2025-12,");
   EXPECT_EQ(text[3].substr(0, 22), "liquidity,2026-01,0.5,");

@@ -26,7 +26,7 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 14> kCommands = {
+constexpr std::array<Command, 15> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
      {"study", study_command, "runs over a design of points: what moves the answer"},
      {"stress", stress_command, "base and stresses side by side, on the same draws"},
@@ -39,6 +39,7 @@ constexpr std::array<Command, 14> kCommands = {
      {"merge", merge_command, "parts of a run, made anywhere and in any order, as the one run"},
      {"answers", answers_command, "what parts and checkpoints hold, summed"},
      {"status", status_command, "how far the run of a folder is: running, dead or finished"},
+     {"verify", verify_command, "whether a folder still holds what its run wrote, and the run gives it again"},
      {"info", info_command, "version, build, backends, card, instruction sets"},
      {"bench", bench_command,
       "the cost of a run on this machine, row by row, each checked before it is timed"}}};

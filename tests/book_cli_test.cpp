@@ -123,6 +123,40 @@ TEST_F(BookTest, ItsGatesAreItsExitCode) {
   EXPECT_TRUE(contains(read(latest() / "index.html"), "failed: any_breach.60m &lt;= 0%"));
 }
 
+TEST_F(BookTest, GatesThatHaveChangedAreJudgedAgain) {
+  ASSERT_EQ(run(nightly(small("", "gates = [\"any_breach.60m <= 100%\"]\n"))).code, 0);
+  Json json = night();
+  json["whole"] = false;
+  std::ofstream(latest() / "night.json") << json.dump();
+  const std::string id = fs::read_symlink(latest()).string();
+  EXPECT_EQ(run(nightly(small("", "gates = [\"any_breach.60m <= 0%\"]\n"))).code, 10);
+  EXPECT_EQ(fs::read_symlink(latest()).string(), id);
+  EXPECT_TRUE(contains(read(latest() / "mail.txt"), "gate failed: any_breach.60m <= 0%"));
+}
+
+TEST_F(BookTest, AClockThatWasSetBackRemovesNoNewNight) {
+  ASSERT_EQ(run(nightly(small())).code, 0);
+  Json json = night();
+  json["begun"] = json["begun"].get<std::int64_t>() + 1'000'000;
+  std::ofstream(latest() / "night.json") << json.dump();
+  ASSERT_EQ(run(nightly(small("keep_nights = 1\n"))).code, 0);
+  EXPECT_TRUE(fs::exists(latest() / "index.html"));
+  EXPECT_TRUE(night()["whole"].get<bool>());
+}
+
+TEST_F(BookTest, AReaderOfTheHistoryIsWaitedFor) {
+  ASSERT_EQ(run(nightly(small())).code, 0);
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path("nights/history.sqlite").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr), SQLITE_OK);
+  const pid_t child = start(nightly(small()));
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  EXPECT_EQ(waitpid(child, nullptr, WNOHANG), 0) << "it waits";
+  sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr);
+  sqlite3_close(db);
+  EXPECT_EQ(finish(child).code, 0);
+}
+
 TEST_F(BookTest, WrongBooksAreRefusedBeforeAnythingIsRun) {
   const std::string file = book(
       "by = \"26:00\"\ngates = [\"default.12m < 5\"]\n[[company]]\nid = \"a\"\nconfig = \"x.toml\"\n"

@@ -18,6 +18,7 @@ class Database {
  public:
   explicit Database(const std::filesystem::path& nights) : file_((nights / "history.sqlite").string()) {
     check(sqlite3_open(file_.c_str(), &handle_));
+    sqlite3_busy_timeout(handle_, 60'000);  // a reader may hold it for a while
     run("CREATE TABLE IF NOT EXISTS runs(night TEXT, company TEXT, scenario TEXT, state TEXT, exit_code "
         "INTEGER, "
         "config_hash TEXT, version TEXT, commit_id TEXT, paths INTEGER, seed INTEGER, seconds REAL, "

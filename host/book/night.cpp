@@ -16,6 +16,7 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <system_error>
 #include <thread>
@@ -215,6 +216,16 @@ void read_gates(const fs::path& file, Outcome& outcome) {
     outcome.gates.push_back(fmt::format("{}: {}", each.value("verdict", ""), each.value("gate", "")));
 }
 
+// Whether these gates were judged. A finished run whose gates have changed is run again.
+bool has_judged(const fs::path& file, const Entry& entry) {
+  const Json json = Json::parse(read(file), nullptr, false);
+  std::set<std::string> judged;
+  if (json.is_object() && json.contains("gates")) {
+    for (const Json& each : json["gates"]) judged.insert(each.value("gate", ""));
+  }
+  return judged == std::set<std::string>(entry.gates.begin(), entry.gates.end());
+}
+
 Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, const NightOptions& options,
                   std::optional<Clock::time_point> until) {
   Outcome outcome;
@@ -226,7 +237,7 @@ Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, 
   const bool finished = !outcome.config_hash.empty() && is_finished(folder, entry, outcome.config_hash);
   bool cut = false;
   const auto began = Clock::now();
-  if (finished && fs::exists(gates) == !entry.gates.empty()) {
+  if (finished && has_judged(gates, entry)) {
     outcome.again = true;
     outcome.state = State::finished;
   } else {
@@ -244,6 +255,8 @@ Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, 
     for (const std::string& each : entry.gates) words.insert(words.end(), {"--gate", each});
     if (!entry.gates.empty()) words.insert(words.end(), {"--gates-json", gates.string()});
     words.insert(words.end(), options.more.begin(), options.more.end());
+    std::error_code ignored;
+    fs::remove(gates, ignored);
     outcome.code = run_program(words, text, notes, options.stop, until, cut);
     const bool ran = outcome.code == 0 || outcome.code == 10 || outcome.code == 11;
     outcome.state = ran ? State::finished : cut && outcome.code == 130 ? State::cut : State::failed;
@@ -279,10 +292,12 @@ void link_latest(const fs::path& nights, const std::string& id) {
   fs::rename(beside, nights / "latest");
 }
 
-void remove_old(const Book& book, const fs::path& nights, const NightOptions& options) {
+// Never `kept`, the night that was just written: a clock that was set back makes it look the oldest.
+void remove_old(const Book& book, const fs::path& nights, const fs::path& kept, const NightOptions& options) {
   if (book.keep_nights == 0) return;
   std::vector<fs::path> all = nights_in(nights);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(book.keep_nights) < all.size(); ++i) {
+  std::erase(all, kept);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(book.keep_nights) < all.size() + 1; ++i) {
     fs::remove_all(all[i]);
     options.tell(
         fmt::format("removed {}: the book keeps {} nights", all[i].filename().string(), book.keep_nights));
@@ -372,7 +387,7 @@ Night run_night(const Book& book, const fs::path& nights, const NightOptions& op
   night.whole = true;
   write_night(folder, book, night, begun);
   link_latest(nights, night.id);
-  remove_old(book, nights, options);
+  remove_old(book, nights, folder, options);
   return night;
 }
 

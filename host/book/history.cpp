@@ -81,11 +81,11 @@ void write_history(const std::filesystem::path& nights, const Book& book, const 
     const Entry& e = book.entries[i];
     const Outcome& o = night.outcomes[i];
     db.add(
-        "INSERT INTO runs(night, company, scenario, state, config_hash, version, commit_id, exit_code, paths, "
-        "seed, seconds) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs(night, company, scenario, state, config_hash, version, commit_id, paths, seed, "
+        "exit_code, seconds) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         {night.id, e.company, e.scenario, word_of(o.state), o.config_hash, std::string(build::version),
-         std::string(build::commit)},
-        {static_cast<double>(o.code), static_cast<double>(e.paths), static_cast<double>(e.seed), o.seconds});
+         std::string(build::commit), fmt::format("{}", e.paths), fmt::format("{}", e.seed)},
+        {static_cast<double>(o.code), o.seconds});
     for (const auto& [figure, headline] : o.headlines) {
       db.add(
           "INSERT INTO figures(night, company, scenario, figure, unit, value, standard_error) VALUES(?, ?, ?, "

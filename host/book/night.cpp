@@ -273,9 +273,16 @@ Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, 
   const fs::path why = folder.parent_path() / (entry.scenario + ".why.txt");
   if (outcome.state == State::finished && entry.why && !(outcome.again && fs::exists(why))) {
     const fs::path part = why.string() + ".part";
-    if (run_program({options.program, "why", folder.string()}, part, why.string() + ".log", options.stop, until,
-                    cut) == 0)
+    const fs::path log = why.string() + ".log";
+    const int code =
+        run_program({options.program, "why", folder.string()}, part, log, options.stop, until, cut);
+    if (code == 0) {
       fs::rename(part, why);
+    } else if (options.stop != nullptr && options.stop->load()) {
+      outcome.state = State::pending;  // its run is kept, and the reasons are told when the night goes on
+    } else {
+      outcome.told = cut ? "no reasons: its time was over" : "no reasons: " + first_problem(log);
+    }
   }
   if (outcome.state == State::finished || outcome.state == State::cut)
     outcome.headlines = headlines_in(folder, book.headlines);
@@ -356,7 +363,6 @@ Night run_night(const Book& book, const fs::path& nights, const NightOptions& op
   const fs::path folder = nights / night.id;
   fs::create_directories(folder);
   const auto start = Clock::from_time_t(static_cast<std::time_t>(begun));
-  night.begun = fmt::format("{}", begun);
   night.outcomes.resize(book.entries.size());
   write_night(folder, book, night, begun);
   std::optional<Clock::time_point> until;

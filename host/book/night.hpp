@@ -42,8 +42,7 @@ struct Outcome {
 };
 
 struct Night {
-  std::string id{};     // 2026-11-27; a second one of that day: 2026-11-27-2
-  std::string begun{};  // UTC
+  std::string id{};  // 2026-11-27; a second one of that day: 2026-11-27-2
   bool whole = false;
   std::vector<Outcome> outcomes{};  // of the book's entries
 };

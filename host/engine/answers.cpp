@@ -126,8 +126,7 @@ std::shared_ptr<Columns> joined_columns(const Answers& all, const Answers& part)
   return columns;
 }
 
-// ---- The file: little-endian integers, the length before each array, counts packed, a checksum at the end.
-// ----
+// ---- The file: little-endian integers, lengths before arrays, counts packed, a checksum at the end. ----
 
 static_assert(std::endian::native == std::endian::little, "answers are written as they lie in memory");
 constexpr std::string_view kMagic = "headroom answers";

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -189,6 +190,51 @@ TEST_F(BookTest, WhatHasNoTimeIsDropped) {
   EXPECT_EQ(night()["entries"]["demo/base"]["state"], "finished") << "what was finished stays so";
 }
 
+// What was cut before a kill is as it was, also if the night goes on when its time is over.
+TEST_F(BookTest, WhatWasCutIsKept) {
+  ASSERT_EQ(run(nightly(small())).code, 0);
+  Json json = night();
+  json["whole"] = false;
+  json["begun"] = json["begun"].get<std::int64_t>() - 7200;
+  std::ofstream(latest() / "night.json") << json.dump();
+  ASSERT_EQ(run({"run", kConfigs + "/lakeside-template.toml", "--paths", "1000", "--backend", "cpu", "--out",
+                 (latest() / "lakeside" / "base").string()})
+                .code,
+            0);
+  const std::time_t hour_ago = std::time(nullptr) - 3600;
+  char by[8];
+  std::tm at{};
+  std::strftime(by, sizeof by, "%H:%M", localtime_r(&hour_ago, &at));
+  const std::string late = std::string("by = \"") + by + "\"\n";
+  const std::string file = small(late);
+  EXPECT_EQ(run(nightly(file)).code, 11);
+  EXPECT_EQ(night()["entries"]["lakeside/base"]["state"], "cut");
+  EXPECT_EQ(query("SELECT state FROM runs WHERE company = 'lakeside'"), (std::vector<std::string>{"cut"}));
+  EXPECT_EQ(query("SELECT value FROM figures WHERE company = 'lakeside' AND figure = 'default.24m'").size(),
+            1U);
+  // Gates that nobody has judged pass nobody.
+  json["begun"] = json["begun"].get<std::int64_t>() - 60;
+  std::ofstream(latest() / "night.json") << json.dump();
+  EXPECT_EQ(run(nightly(small(late, "gates = [\"default.60m <= 100%\"]\n"))).code, 11);
+  EXPECT_TRUE(contains(night()["entries"]["demo/base"]["told"].get<std::string>(), "gates were not judged"));
+}
+
+#ifdef HEADROOM_FAULTS
+TEST_F(BookTest, AClockThatJumpsCutsNothing) {
+  const std::time_t in_two_hours = std::time(nullptr) + 7200;
+  char by[8];
+  std::tm at{};
+  std::strftime(by, sizeof by, "%H:%M", localtime_r(&in_two_hours, &at));
+  const Words words = nightly(small(std::string("by = \"") + by + "\"\n"));
+  const Result result = run(words, [] {
+    setenv("LD_PRELOAD", HEADROOM_FAULTS, 1);
+    setenv("HEADROOM_FAULT_CLOCK", "10800", 1);
+  });
+  EXPECT_EQ(result.code, 0) << result.err;
+  for (const auto& [name, entry] : night()["entries"].items()) EXPECT_EQ(entry["state"], "finished") << name;
+}
+#endif
+
 TEST_F(BookTest, OldNightsGo) {
   for (int i = 0; i < 4; ++i) ASSERT_EQ(run(nightly(small("keep_nights = 2\n"))).code, 0);
   std::size_t nights = 0;
@@ -211,6 +257,7 @@ TEST_F(BookTest, KilledAtRandomMomentsAndStartedAgain) {
   }
   fs::remove_all(folder_ / "nights");
   std::mt19937 random(7);
+  std::map<fs::path, std::string> finished;  // with the time of the run
   for (int tries = 0; tries < 12; ++tries) {
     const pid_t child = start(words);
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 400));
@@ -219,6 +266,14 @@ TEST_F(BookTest, KilledAtRandomMomentsAndStartedAgain) {
     waitpid(child, &status, 0);
     if (fs::exists(latest())) {
       EXPECT_TRUE(night()["whole"].get<bool>());
+    }
+    for (const auto& each : fs::directory_iterator(folder_ / "nights")) {
+      for (const std::string& entry : entries) {
+        const std::string summary = read(each.path() / entry / "summary.json");
+        if (summary.empty() || each.is_symlink()) continue;
+        const auto [first, is_new] = finished.emplace(each.path() / entry, summary);
+        EXPECT_TRUE(is_new || first->second == summary) << first->first << " was run twice";
+      }
     }
   }
   const Result last = run(words);
@@ -238,7 +293,7 @@ TEST_F(BookTest, ASecondWriterIsRefused) {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   const std::string command = "'" HEADROOM_PROGRAM "' book '" + words[1] + "' --out '" + path("nights") +
                               "' 2>'" + path("second") + "'";
-  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 2);
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 5);
   EXPECT_TRUE(contains(read(folder_ / "second"), "in use by another headroom book"))
       << read(folder_ / "second");
   kill(first, SIGTERM);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loaded before the C library into a program under test: call number HEADROOM_FAULT_AT of those that change a
 // file system fails with HEADROOM_FAULT_ERROR, or kills the process (error 0). With HEADROOM_FAULT_EXCHANGE=off
-// no two folders can be exchanged.
+// no two folders can be exchanged. HEADROOM_FAULT_CLOCK: the time of day jumps forward by so many seconds after
+// it was read once.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -65,6 +67,13 @@ int renameat2(int a, const char* from, int b, const char* to, unsigned flags) no
 int unlink(const char* path) noexcept { return fails("unlink") ? -1 : next("unlink", &unlink)(path); }
 int rmdir(const char* path) noexcept { return fails("rmdir") ? -1 : next("rmdir", &rmdir)(path); }
 int fsync(int descriptor) { return fails("fsync") ? -1 : next("fsync", &fsync)(descriptor); }
+int clock_gettime(clockid_t clock, struct timespec* at) noexcept {
+  static std::atomic<int> reads = 0;
+  const int code = next("clock_gettime", &clock_gettime)(clock, at);
+  if (code == 0 && clock == CLOCK_REALTIME && setting("HEADROOM_FAULT_CLOCK") > 0 && reads++ > 0)
+    at->tv_sec += setting("HEADROOM_FAULT_CLOCK");
+  return code;
+}
 ssize_t write(int descriptor, const void* bytes, size_t size) {
   return descriptor > 2 && fails("write") ? -1 : next("write", &write)(descriptor, bytes, size);
 }

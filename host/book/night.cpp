@@ -34,6 +34,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::system_clock;
+using Steady = std::chrono::steady_clock;  // no adjustment of the time of day ends a night early or late
 
 constexpr std::chrono::hours kGoesOn{20};  // a night that was left unfinished longer ago is not tonight's
 constexpr const char* kNight = "night.json";
@@ -66,7 +67,7 @@ class Lock {
     }
     if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       close(descriptor_);
-      throw NightsInUse(fmt::format(
+      throw report::OutputError(fmt::format(
           "'{}' is in use by another headroom book; wait for it, or give another --out", nights.string()));
     }
   }
@@ -128,7 +129,7 @@ std::vector<fs::path> nights_in(const fs::path& nights) {
 // ---- A program ----
 
 int run_program(const std::vector<std::string>& words, const fs::path& out, const fs::path& err,
-                const std::atomic<bool>* stop, std::optional<Clock::time_point> until, bool& cut) {
+                const std::atomic<bool>* stop, std::optional<Steady::time_point> until, bool& cut) {
   std::vector<std::string> copy = words;
   std::vector<char*> pointers;
   pointers.reserve(copy.size() + 1);
@@ -150,7 +151,7 @@ int run_program(const std::vector<std::string>& words, const fs::path& out, cons
   bool asked = false;
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    cut = cut || (until && Clock::now() > *until);
+    cut = cut || (until && Steady::now() > *until);
     if (!asked && ((stop != nullptr && stop->load()) || cut)) {
       kill(child, SIGTERM);
       asked = true;
@@ -199,13 +200,15 @@ std::string hash_of(const Entry& entry) {
   }
 }
 
-bool is_finished(const fs::path& folder, const Entry& entry, const std::string& hash) {
+// Paths of the entry that its folder holds results of; 0 if they are of another config, seed or version.
+std::uint64_t paths_in(const fs::path& folder, const Entry& entry, const std::string& hash) {
   try {
     const StoredRun run = read_stored_run(folder);
-    return run.config_hash == hash && run.version == build::version && run.commit == build::commit &&
-           run.paths.seed == entry.seed && run.paths.first == 0 && run.paths.count == entry.paths;
+    const bool same = !hash.empty() && run.config_hash == hash && run.version == build::version &&
+                      run.commit == build::commit && run.paths.seed == entry.seed && run.paths.first == 0;
+    return same ? run.paths.count : 0;
   } catch (const StoredRunError&) {
-    return false;
+    return 0;
   }
 }
 
@@ -227,19 +230,31 @@ bool has_judged(const fs::path& file, const Entry& entry) {
 }
 
 Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, const NightOptions& options,
-                  std::optional<Clock::time_point> until) {
+                  std::optional<Steady::time_point> until) {
   Outcome outcome;
   fs::create_directories(folder.parent_path());
   const fs::path notes = folder.parent_path() / (entry.scenario + ".log");
   const fs::path gates = folder.parent_path() / (entry.scenario + ".gates.json");
   const fs::path text = folder.parent_path() / (entry.scenario + ".txt");
   outcome.config_hash = hash_of(entry);
-  const bool finished = !outcome.config_hash.empty() && is_finished(folder, entry, outcome.config_hash);
+  const std::uint64_t paths = paths_in(folder, entry, outcome.config_hash);
+  const bool late = until && Steady::now() > *until;
   bool cut = false;
-  const auto began = Clock::now();
-  if (finished && has_judged(gates, entry)) {
+  const auto began = Steady::now();
+  if (paths == entry.paths && has_judged(gates, entry)) {
     outcome.again = true;
     outcome.state = State::finished;
+  } else if (late && paths > 0) {
+    outcome.again = true;
+    outcome.state = paths == entry.paths ? State::finished : State::cut;
+    if (!has_judged(gates, entry)) {
+      outcome.code = 11;
+      outcome.told = "its gates were not judged: its time was over";
+    }
+  } else if (late) {
+    outcome.state = State::dropped;
+    outcome.told = "its time was over";
+    return outcome;
   } else {
     std::vector<std::string> words = {options.program,
                                       "run",
@@ -263,7 +278,7 @@ Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, 
     if (outcome.code == 130 && !cut) outcome.state = State::pending;
     if (outcome.state == State::failed) outcome.told = first_problem(notes);
   }
-  read_gates(gates, outcome);
+  if (has_judged(gates, entry)) read_gates(gates, outcome);
   if (outcome.again) {
     for (const std::string& each : outcome.gates) {
       if (each.starts_with("failed")) outcome.code = 10;
@@ -286,7 +301,7 @@ Outcome run_entry(const Book& book, const Entry& entry, const fs::path& folder, 
   }
   if (outcome.state == State::finished || outcome.state == State::cut)
     outcome.headlines = headlines_in(folder, book.headlines);
-  outcome.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  outcome.seconds = std::chrono::duration<double>(Steady::now() - began).count();
   return outcome;
 }
 
@@ -365,20 +380,14 @@ Night run_night(const Book& book, const fs::path& nights, const NightOptions& op
   const auto start = Clock::from_time_t(static_cast<std::time_t>(begun));
   night.outcomes.resize(book.entries.size());
   write_night(folder, book, night, begun);
-  std::optional<Clock::time_point> until;
-  if (book.by_minute) until = next(*book.by_minute, start);
+  std::optional<Steady::time_point> until;
+  if (book.by_minute) until = Steady::now() + (next(*book.by_minute, start) - now);
 
   bool stopped = false;
   for (std::size_t i = 0; i < book.entries.size() && !stopped; ++i) {
     const Entry& entry = book.entries[i];
     Outcome& outcome = night.outcomes[i];
-    const fs::path place = folder / entry.company / entry.scenario;
-    if (until && Clock::now() > *until && !is_finished(place, entry, hash_of(entry))) {
-      outcome.state = State::dropped;
-      outcome.told = "its time was over";
-    } else {
-      outcome = run_entry(book, entry, place, options, until);
-    }
+    outcome = run_entry(book, entry, folder / entry.company / entry.scenario, options, until);
     stopped = options.stop != nullptr && options.stop->load() && outcome.state == State::pending;
     options.tell(fmt::format("{} of {}: {} {}{}{}", i + 1, book.entries.size(), entry.name(),
                              word_of(outcome.state), outcome.again ? " before" : "",

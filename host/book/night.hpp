@@ -9,18 +9,12 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "host/book/book.hpp"
 
 namespace headroom::book {
-
-// Another program works on these nights.
-struct NightsInUse : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 enum class State { pending, finished, cut, failed, dropped };  // cut: at the end of its time, with fewer paths
 const char* word_of(State state);
@@ -56,8 +50,8 @@ struct NightOptions {
 };
 
 // Runs the book, or goes on with the night that was left unfinished less than 20 hours ago. Writes pages,
-// history and the link `latest` if all entries are finished, failed or dropped. Throws NightsInUse, and
-// report::OutputError.
+// history and the link `latest` if all entries are finished, cut, failed or dropped. Throws
+// report::OutputError, also if another program works on these nights.
 Night run_night(const Book& book, const std::filesystem::path& nights, const NightOptions& options);
 
 // What failed or is undecided decides: see `headroom book --help`.

@@ -27,7 +27,8 @@ Usage book_usage() {
       "index.html and mail.txt, and NIGHTS/history.sqlite has a row for each run and each headline figure.\n"
       "Exit code: the worst of the runs' (3, 4, 5, 2, then 10 a gate failed, 11 one is undecided or an entry "
       "was\n"
-      "cut or dropped, else 0); 2 also if the book itself is wrong or in use.\n";
+      "cut or dropped, else 0); 2 also if the book itself is wrong, 5 if another headroom book uses\n"
+      "NIGHTS.\n";
   auto add = usage.options.add_options();
   add("out", po::value<std::string>()->value_name("NIGHTS"), "the folder of all nights");
   add("paths", po::value<std::string>()->value_name("N"), "paths of every run, in place of the book's");

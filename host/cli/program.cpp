@@ -6,7 +6,6 @@
 #include <new>
 
 #include "headroom_build.hpp"
-#include "host/book/night.hpp"
 #include "host/cli/cli.hpp"
 #include "host/cli/streams.hpp"
 #include "host/config/problems.hpp"
@@ -116,9 +115,6 @@ int run_program(const Arguments& arguments) {
     say(error.what());
     code = kBadInput;
   } catch (const PartError& error) {
-    say(error.what());
-    code = kBadInput;
-  } catch (const book::NightsInUse& error) {
     say(error.what());
     code = kBadInput;
   } catch (const MemoryError& error) {

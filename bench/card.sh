@@ -40,7 +40,7 @@ bytes() {
   for company in $companies; do
     for backend in cpu cuda; do
       "$headroom" run "configs/$company.toml" --paths "$paths" --backend "$backend" --paths-out "$work/$backend.npy" \
-        --out "$work/$company-$backend" --quiet || same=1
+        --out "$work/$company-$backend" --quiet >/dev/null || same=1
     done
     cmp "$work/cpu.npy" "$work/cuda.npy" || same=1
     for file in "$work/$company-cpu"/*.csv; do

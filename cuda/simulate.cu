@@ -27,22 +27,23 @@ namespace headroom {
 namespace cuda {
 namespace {
 
-// 4 blocks of 128 threads leave 128 registers a thread. A multiprocessor holds no more blocks than that
-// without spilling registers (sm_80, sm_90): lint.kernel_spills.
-constexpr std::uint32_t kThreads = 128;
-constexpr std::uint32_t kBlocksAtLeast = 4;
+// 32 warps a multiprocessor leave 64 registers a thread, and some of a month's values spill. Measured on an
+// H100, that beats 16 warps without a spill by 1.4 times, because the kernel waits for memory: bench/NOTES.md.
+constexpr std::uint32_t kMostThreads = 512;  // of a block
+constexpr std::uint32_t kBlocksAtLeast = 2;  // of that size, on a multiprocessor
 constexpr std::uint32_t kWarp = 32;
-static_assert(kThreads % kWarp == 0);
+static_assert(kMostThreads % kWarp == 0);
 
-// The data of a launch. Each block of threads has a slab of state, the layout's words, [word][kThreads]; a
-// thread uses its lane of the slab for one path after another. The columns start at path 0 of the launch.
+// The data of a launch. Each warp has a slab of state, the layout's words, [word][kWarp]; a thread uses its
+// lane of the slab for one path after another. The columns start at path 0 of the launch.
 struct Job {
-  std::uint32_t* state;  // [blocks][words][kThreads]
+  std::uint32_t* state;  // [warps][words][kWarp]
   std::uint64_t seed, first, count;
   const std::uint64_t* list;  // indices of the launch's paths, in device memory; null: from `first` on
   std::int32_t* columns;
   std::size_t column_stride;
-  const BinRange* bins;         // [series][months]
+  const BinRange* bins;  // [months][series]: those of a month are in a few lines of the cache
+  std::int32_t series;
   std::uint32_t* histogram;     // [series][months][kBins]
   unsigned long long* sum;      // [series][months], two's complement
   unsigned long long* failing;  // [covenant][months]
@@ -51,7 +52,7 @@ static_assert(std::is_trivially_copyable_v<Job> && std::is_trivially_copyable_v<
 static_assert(sizeof(Job) + sizeof(Prepared) <= 4096, "kernel parameters");
 
 struct Slab {
-  static constexpr std::size_t kStride = kThreads;
+  static constexpr std::size_t kStride = kWarp;
   HEADROOM_HD static std::uint32_t* row(std::uint32_t* start) { return start; }
 };
 
@@ -60,8 +61,8 @@ struct Thread {
   const Scenario& scenario;
   const StateLayout& layout;
   const Job& job;
-  std::uint32_t* state;  // the slab of the block
-  std::uint32_t lane;    // of the slab
+  std::uint32_t* state;  // the slabs of the block
+  std::uint32_t lane;    // first word in them
   std::uint64_t index;   // within the launch
   std::uint32_t warp;    // lanes of this warp that hold a path
 
@@ -106,16 +107,14 @@ struct Thread {
   HEADROOM_HD Draw draw(std::int32_t, std::int32_t month, StreamId stream) const { return {month, stream}; }
 
   // Integers: the order of adding does not matter. Each path adds to its bin in device memory; the warp adds
-  // once if all its paths are in one bin (a month's tax is 0 on most paths). Not measured yet. Expected
-  // limit: atomics on the few hundred bins of one month, held in L2. Bins in shared memory would be the next
-  // step.
+  // once if all its paths are in one bin (a month's tax is 0 on most paths).
   HEADROOM_HD void observe([[maybe_unused]] std::int32_t series, [[maybe_unused]] std::int32_t month) const {
 #if defined(__CUDA_ARCH__)
     const auto value = static_cast<std::int32_t>(
-        state[static_cast<std::size_t>(layout.observed.first + observed_row(series)) * kThreads + lane]);
+        state[static_cast<std::size_t>(layout.observed.first + observed_row(series)) * kWarp + lane]);
     const std::int32_t row = series * scenario.months + month - 1;
     const bool leads = threadIdx.x % kWarp == static_cast<std::uint32_t>(__ffs(static_cast<int>(warp)) - 1);
-    const BinRange range = job.bins[row];
+    const BinRange range = job.bins[(month - 1) * job.series + series];
     if (range.shift != kNotCounted) {
       const std::int32_t bin = bin_of(range, value);
       std::uint32_t* const count = job.histogram + static_cast<std::size_t>(row) * kBins + bin;
@@ -142,28 +141,39 @@ struct Thread {
 };
 
 // A thread owns one slot and takes one path after another, a grid's width apart. All conditions in month.hpp
-// outside of each() are the same on every path, so the lanes of a warp meet again in observe().
-__global__ void __launch_bounds__(kThreads, kBlocksAtLeast)
+// outside of each() are the same on every path, so the lanes of a warp meet again in observe(). The warps of a
+// block meet each month: apart, each fetches the month's code (about 200 KB) and tables for itself, and a run
+// of a large company takes up to twice as long.
+__global__ void __launch_bounds__(kMostThreads, kBlocksAtLeast)
     simulate_paths(const __grid_constant__ Prepared prepared, const __grid_constant__ Job job) {
-  const std::uint32_t threads = gridDim.x * kThreads;
-  std::uint32_t* const slab = job.state + static_cast<std::size_t>(blockIdx.x) *
-                                              static_cast<std::uint32_t>(prepared.layout.words) * kThreads;
-  for (std::uint64_t block = std::uint64_t{blockIdx.x} * kThreads; block < job.count; block += threads) {
+  const std::uint32_t threads = gridDim.x * blockDim.x;
+  const auto words = static_cast<std::uint32_t>(prepared.layout.words);
+  std::uint32_t* const slabs = job.state + std::size_t{blockIdx.x} * words * blockDim.x;
+  const std::uint32_t lane = threadIdx.x / kWarp * words * kWarp + threadIdx.x % kWarp;
+  for (std::uint64_t block = std::uint64_t{blockIdx.x} * blockDim.x; block < job.count; block += threads) {
     const std::uint64_t index = block + threadIdx.x;
-    const std::uint32_t warp = __ballot_sync(~0U, index < job.count);
-    if (index >= job.count) continue;
-    Thread thread{prepared.scenario, prepared.layout, job, slab, threadIdx.x, index, warp};
-    start(Now{prepared.scenario, prepared.calendar, prepared.layout, 0}, thread);
-    for (std::int32_t month = 1; month <= prepared.scenario.months; ++month)
-      advance(Now{prepared.scenario, prepared.calendar, prepared.layout, month}, thread);
+    const bool active = index < job.count;
+    const std::uint32_t warp = __ballot_sync(~0U, active);
+    Thread thread{prepared.scenario, prepared.layout, job, slabs, lane, index, warp};
+    if (active) start(Now{prepared.scenario, prepared.calendar, prepared.layout, 0}, thread);
+    for (std::int32_t month = 1; month <= prepared.scenario.months; ++month) {
+      __syncthreads();
+      if (active) advance(Now{prepared.scenario, prepared.calendar, prepared.layout, month}, thread);
+    }
   }
 }
 
-std::uint32_t threads_resident() {
+// What the card runs at once.
+struct Room {
+  std::uint32_t blocks;  // of any size
+  std::uint64_t threads;
+};
+Room room_on_card() {
   int processors = 0, blocks = 0;
   HEADROOM_CUDA(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0));
-  HEADROOM_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, simulate_paths, kThreads, 0));
-  return static_cast<std::uint32_t>(processors * blocks) * kThreads;
+  HEADROOM_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, simulate_paths, kMostThreads, 0));
+  const auto resident = static_cast<std::uint32_t>(processors * blocks);
+  return {resident, std::uint64_t{resident} * kMostThreads};
 }
 
 // Scenario and calendar with their arrays copied to the device.
@@ -186,30 +196,41 @@ class OnDevice {
 
 // How much of a run is on the card at once.
 struct Sizes {
-  std::uint32_t threads;   // paths in flight
-  std::uint64_t chunk;     // paths of a launch
-  bool columns_on_device;  // of all paths; otherwise those of a chunk, copied to the host after each launch
+  std::uint32_t blocks = 0, threads = 0;  // of a launch; of a block
+  std::uint64_t chunk = 0;                // paths of a launch
+  bool columns_on_device = false;         // of all paths; otherwise those of a chunk, copied after each launch
+
+  std::uint64_t in_flight() const { return std::uint64_t{blocks} * threads; }  // paths
 };
 
-// `free`: bytes for state and columns. A launch gives each thread several paths, so that waiting for its last
-// block takes little of its time, but few enough that a launch ends soon after Ctrl-C.
-Sizes size_run(std::uint64_t free, std::uint64_t words, std::int32_t columns, std::uint64_t paths,
-               std::uint32_t most_threads) {
+// `free`: bytes for state and columns. All threads take the same number of paths, so that a run of little more
+// than a grid's width does not take twice as long. A launch gives each thread few enough that it ends soon
+// after Ctrl-C.
+Sizes size_run(std::uint64_t free, std::uint64_t words, std::int32_t columns, std::uint64_t paths, Room room) {
   constexpr std::uint64_t kPathsAThread = 8;
-  const auto whole_blocks = [](std::uint64_t threads) { return threads / kThreads * kThreads; };
   const std::uint64_t state = words * 4, row = static_cast<std::uint64_t>(columns) * 4;
-  const std::uint64_t useful = std::max<std::uint64_t>(whole_blocks(paths + kThreads - 1), kThreads);
-  std::uint64_t threads = std::clamp<std::uint64_t>(whole_blocks(most_threads), kThreads, useful);
-  if (threads * state + device_columns_bytes(columns, paths) <= free) {
-    return {static_cast<std::uint32_t>(threads), threads * kPathsAThread, true};
+  const auto over = [](std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; };
+  const std::uint64_t wanted = std::max<std::uint64_t>(over(paths, kWarp), 1);
+  const std::uint64_t most = std::max<std::uint64_t>(room.threads / kWarp, 1);
+  std::uint64_t warps = over(wanted, over(wanted, most));  // of all threads
+  std::uint64_t a_block = over(warps, room.blocks);
+  Sizes sizes{static_cast<std::uint32_t>(over(warps, a_block)), static_cast<std::uint32_t>(a_block * kWarp)};
+  if (sizes.in_flight() * state + device_columns_bytes(columns, paths) <= free) {
+    sizes.chunk = sizes.in_flight() * kPathsAThread;
+    sizes.columns_on_device = true;
+    return sizes;
   }
-  threads = std::min(threads, whole_blocks(free / (state + row)));
-  if (threads == 0) {
-    throw std::runtime_error("the card has " + bytes_text(free) + " free for paths and a block of " +
-                             std::to_string(kThreads) + " needs " + bytes_text(kThreads * (state + row)));
+  warps = std::min(warps, free / (kWarp * (state + row)));
+  if (warps == 0) {
+    throw std::runtime_error("the card has " + bytes_text(free) + " free for paths and " +
+                             std::to_string(kWarp) + " of them need " + bytes_text(kWarp * (state + row)));
   }
-  const std::uint64_t waves = std::min(kPathsAThread, (free - threads * state) / (threads * row));
-  return {static_cast<std::uint32_t>(threads), threads * waves, false};
+  a_block = std::max<std::uint64_t>(warps / room.blocks, 1);
+  sizes.blocks = static_cast<std::uint32_t>(std::min<std::uint64_t>(warps, room.blocks));
+  sizes.threads = static_cast<std::uint32_t>(a_block * kWarp);
+  const std::uint64_t left = free - sizes.in_flight() * state;
+  sizes.chunk = sizes.in_flight() * std::min(kPathsAThread, left / (sizes.in_flight() * row));
+  return sizes;
 }
 
 class CudaBackend final : public Backend {
@@ -262,7 +283,10 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
 
   const CalendarData calendar = calendar_of(scenario);
   const OnDevice on_device(prepare(scenario, calendar));
-  const DeviceBuffer<BinRange> ranges(bins, "bin ranges");
+  std::vector<BinRange> by_month(rows);
+  for (std::size_t row = 0; row < rows; ++row)
+    by_month[row % months * static_cast<std::size_t>(outcomes.series) + row / months] = bins[row];
+  const DeviceBuffer<BinRange> ranges(by_month, "bin ranges");
   const DeviceBuffer<std::uint64_t> list(plan.list, "the list of paths");
   DeviceBuffer<std::uint32_t> histogram(rows * kBins, "histograms");
   DeviceBuffer<unsigned long long> sum(rows, "sums");
@@ -274,9 +298,10 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   Job job{};
   const StateLayout& layout = on_device.view().layout;
   const auto words = static_cast<std::uint64_t>(layout.words);
-  const std::uint32_t most_threads = std::min(threads_resident(), limits_.threads);
-  const Sizes sizes = size_run(free_bytes(), words, columns, paths, most_threads);
-  DeviceBuffer<std::uint32_t> state(words * sizes.threads, "the paths' state");
+  Room room = room_on_card();
+  room.threads = std::min<std::uint64_t>(room.threads, limits_.threads);
+  const Sizes sizes = size_run(free_bytes(), words, columns, paths, room);
+  DeviceBuffer<std::uint32_t> state(words * sizes.in_flight(), "the paths' state");
   state.fill(0xff);  // NaN and -1: a word that start() forgets must not pass for a 0
   std::unique_ptr<DeviceColumns> device_columns;
   std::unique_ptr<HostColumns> host_columns;
@@ -297,6 +322,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
   job.seed = plan.paths.seed;
   job.column_stride = sizes.columns_on_device ? paths : sizes.chunk;
   job.bins = ranges.data();
+  job.series = outcomes.series;
   job.histogram = histogram.data();
   job.sum = sum.data();
   job.failing = failing.data();
@@ -306,7 +332,7 @@ Outcomes CudaBackend::simulate(const Scenario& scenario, const RunPlan& plan, st
     job.list = plan.list.empty() ? nullptr : list.data() + first;
     job.count = std::min(sizes.chunk, paths - first);
     job.columns = sizes.columns_on_device ? device_columns->column(0) + first : chunk_columns.data();
-    simulate_paths<<<sizes.threads / kThreads, kThreads>>>(on_device.view(), job);
+    simulate_paths<<<sizes.blocks, sizes.threads>>>(on_device.view(), job);
     check(cudaGetLastError(), "launch of simulate_paths", __FILE__, __LINE__);
     check(cudaDeviceSynchronize(), "simulate_paths", __FILE__, __LINE__);
     if (host_columns) {

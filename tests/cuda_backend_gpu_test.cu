@@ -175,9 +175,9 @@ TEST_F(CudaLimits, FewerThreadsWhereTheStateDoesNotFit) {
 }
 
 TEST_F(CudaLimits, TooLittleMemoryIsSaid) {
-  const auto cuda = cuda::make_backend({.bytes = 50'000});
+  const auto cuda = cuda::make_backend({.bytes = 20'480});
   const std::string message = message_of([&] { run(*cuda, 1000); });
-  EXPECT_EQ(message.find("the card has 49 KiB free for paths and a block of 128 needs "), 0U) << message;
+  EXPECT_EQ(message.find("the card has 20 KiB free for paths and 32 of them need "), 0U) << message;
 }
 
 TEST_F(CudaLimits, TooManyPathsAreSaid) {

@@ -153,6 +153,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="of a peer in a round, after its first, which compiles")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--no-first", action="store_true", help="leave out the time to a first answer with an empty cache")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     named = args.peers.split(",")
@@ -176,7 +177,8 @@ def main() -> int:
             options = {"--paths": args.paths, "--threads": args.threads, "--seed": 100 * k + 1, "--repeats": args.repeats}
             theirs[peer].append(run_peer(peer, [str(x) for pair in options.items() for x in pair]))
             options["--repeats"] = 0
-            first[peer].append(first_answer(peer, [str(x) for pair in options.items() for x in pair]))
+            if not args.no_first:
+                first[peer].append(first_answer(peer, [str(x) for pair in options.items() for x in pair]))
             print(f"round {k + 1}: ours {ours[-1]['seconds']:.2f} s, {peer} {theirs[peer][-1]['seconds']:.2f} s", file=sys.stderr)
         if "quantlib-rates" in named and "quantlib-rates" not in not_measured:
             rates.append(json.loads(output([str(args.quantlib), str(args.paths), str(args.repeats)])))
@@ -204,7 +206,7 @@ def main() -> int:
              "device": runs[0]["device"], "threads": runs[0]["threads"], "worst": worst, "worst_z": scores[peer][worst],
              "plan_difference_musd": plan_differences[peer], "agrees": agrees,
              "compile_seconds": statistics.median(x["compile_seconds"] or 0.0 for x in runs),
-             "first_answer_seconds": statistics.median(first[peer]),
+             "first_answer_seconds": statistics.median(first[peer] or [math.nan]),
              "ratio": each["median"] / own["median"] if agrees else None,
              "best_ratio": each["min"] / own["min"] if agrees else None, "processor": processor,
              "processor_ratio": processor["median"] / table[0]["processor"]["median"] if agrees else None}
@@ -237,7 +239,7 @@ def main() -> int:
         args.json.write_text(json.dumps({
             "date": datetime.date.today().isoformat(),
             "command": " ".join(sys.argv),
-            "commit": output(["git", "rev-parse", "HEAD"]).strip(),
+            "commit": run["commit"],
             "machine": {"cpu": cpu[:1], "cores": len(cpu), "system": platform.platform(), "python": platform.python_version(),
                         "load": Path("/proc/loadavg").read_text().split()[:3]},
             "paths": args.paths, "rounds": args.rounds, "repeats": args.repeats, "threads": args.threads,

@@ -9,6 +9,7 @@
 #include "host/config/company.hpp"
 #include "host/replay/stored_run.hpp"
 #include "host/report/format.hpp"
+#include "host/study/walk.hpp"
 
 namespace headroom::book {
 
@@ -74,25 +75,10 @@ std::vector<Move> moves_of(const Book& book, const Night& night, const Before& b
 // The keys whose written values differ between two nights' folders of one entry: a line each.
 std::vector<std::string> changed_keys(const std::filesystem::path& old, const std::filesystem::path& now) {
   std::vector<std::string> lines;
-  const auto written = [](const std::filesystem::path& folder) {
-    std::map<std::string, std::string> values;
-    for (const config::Setting& each : load_stored_company(read_stored_run(folder)).settings) {
-      if (each.origin != config::Setting::Origin::inherited) values[each.key] = each.value;
-    }
-    return values;
-  };
   try {
-    std::map<std::string, std::string> before = written(old);
-    for (const auto& [key, value] : written(now)) {
-      const auto was = before.find(key);
-      if (was == before.end()) {
-        lines.push_back(fmt::format("{} = {}, new", key, value));
-      } else {
-        if (was->second != value) lines.push_back(fmt::format("{} = {}, was {}", key, value, was->second));
-        before.erase(was);
-      }
-    }
-    for (const auto& [key, value] : before) lines.push_back(fmt::format("{} = {}, gone", key, value));
+    for (const study::Change& change : study::changes_between(load_stored_company(read_stored_run(old)),
+                                                              load_stored_company(read_stored_run(now))))
+      lines.push_back(study::text_of(change));
   } catch (const std::runtime_error&) {
     lines = {"the folder of one of the two nights is gone or cannot be read"};
   }

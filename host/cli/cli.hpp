@@ -52,6 +52,7 @@ int answers_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
 int why_command(const Arguments& arguments);
+int compare_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
 int book_command(const Arguments& arguments);
 

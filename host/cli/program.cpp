@@ -25,13 +25,14 @@ struct Command {
   int (*call)(const Arguments&);
   const char* about;
 };
-constexpr std::array<Command, 15> kCommands = {
+constexpr std::array<Command, 16> kCommands = {
     {{"run", run_command, "run the paths: distributions of free cash flow, probabilities of covenant breach"},
      {"study", study_command, "runs over a design of points: what moves the answer"},
      {"stress", stress_command, "base and stresses side by side, on the same draws"},
      {"solve", solve_command, "how far a key can go before a gate no longer holds"},
      {"plan", plan_command, "the deterministic plan by quarter and year, against the company's guidance"},
      {"why", why_command, "why covenants are breached: what it takes, what alone suffices, storylines"},
+     {"compare", compare_command, "two runs side by side, and which changed key moved what"},
      {"check", check_command, "all problems of a config at once, or the totals of what was read"},
      {"figures", figures_command, "the names of all figures that a run can give, with units and words"},
      {"book", book_command, "a book of companies and scenarios overnight, with pages and a history"},
